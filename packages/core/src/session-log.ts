@@ -1,0 +1,11 @@
+import type { SessionFact } from './session-fact.ts';
+
+/** The lasting record of who chatted with whom and when. */
+export interface SessionLog {
+  /**
+   * Writes a batch in one transaction. Idempotent, and in any order: a session's row is the same whether its facts come
+   * once or twice, and whether `started` comes before or after `ended`. Returns only after the commit; rejects if
+   * nothing was written.
+   */
+  write(facts: readonly SessionFact[]): Promise<void>;
+}
