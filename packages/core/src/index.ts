@@ -1,3 +1,16 @@
+export { ChatError } from './chat-error.ts';
+export { ChatService, type ChatServiceOptions } from './chat-service.ts';
+export type { Clients } from './clients.ts';
+export { Lease } from './lease.ts';
+export { LeaseLost } from './lease-lost.ts';
+export type { Log } from './log.ts';
+export { MemoryChannels, MemoryNodeBus } from './memory-node-bus.ts';
+export { MemoryOutbox } from './memory-outbox.ts';
+export { MemoryPairStore } from './memory-pair-store.ts';
+export type { Meter } from './meter.ts';
+export type { NodeBus, NodeMessage } from './node-bus.ts';
 export type { Outbox, OutboxEntry } from './outbox.ts';
+export type { LeaveCommand, PairStore, SearchCommand, UserCommand } from './pair-store.ts';
 export type { EndReason, SessionEnded, SessionFact, SessionStarted } from './session-fact.ts';
 export type { SessionLog } from './session-log.ts';
+export type { SessionSide, UserChange, UserState } from './user-change.ts';

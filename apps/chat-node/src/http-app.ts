@@ -1,0 +1,39 @@
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ChatService } from '@passerby/core';
+import express, { type Express, type Router } from 'express';
+import helmet from 'helmet';
+import type { Metrics } from './metrics.ts';
+
+const pageFolder = dirname(fileURLToPath(import.meta.resolve('@passerby/web/public/index.html')));
+
+export interface HttpAppOptions {
+  service: ChatService;
+  metrics: Metrics;
+  /** Served below `/admin`. Without it there is nothing there. */
+  admin?: Router;
+}
+
+/** What a node answers over plain HTTP: the page, whether it is well, and its figures. */
+export function createHttpApp({ service, metrics, admin }: HttpAppOptions): Express {
+  const app = express();
+  app.use(
+    helmet({
+      // TLS ends at the load balancer, which also decides about HTTPS.
+      contentSecurityPolicy: { directives: { 'upgrade-insecure-requests': null } },
+      strictTransportSecurity: false,
+    }),
+  );
+  app.get('/healthz', (_request, response) => {
+    response.json({ status: 'alive' });
+  });
+  app.get('/readyz', (_request, response) => {
+    response.status(service.ready ? 200 : 503).json({ status: service.ready ? 'ready' : 'not ready' });
+  });
+  app.get('/metrics', async (_request, response) => {
+    response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+  if (admin) app.use('/admin', admin);
+  app.use(express.static(pageFolder));
+  return app;
+}

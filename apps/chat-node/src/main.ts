@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ChatService, Lease } from '@passerby/core';
+import { connectRedis, RedisNodeBus, RedisPairStore, whenReady } from '@passerby/redis';
+import { createAdapter } from '@socket.io/redis-adapter';
+import { type Logger, pino } from 'pino';
+import { acceptConnections } from './accept-connections.ts';
+import { AdapterConnection } from './adapter-connection.ts';
+import { adminRoutes } from './admin-routes.ts';
+import { clientAddress } from './client-address.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
+import { createHttpApp } from './http-app.ts';
+import { Metrics } from './metrics.ts';
+import { rateLimits } from './rate-limits.ts';
+import { SocketClients } from './socket-clients.ts';
+import { createSocketServer } from './socket-server.ts';
+
+try {
+  await run(readConfig());
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`The chat node cannot start:\n${error.message}\n`);
+  process.exitCode = 1;
+}
+
+async function run(config: Config): Promise<void> {
+  const log: Logger = pino({ name: 'chat-node', level: config.LOG_LEVEL, mixin: () => ({ node: lease.nodeId }) });
+  const metrics = new Metrics();
+
+  const connection = { url: config.REDIS_URL, log };
+  const redis = connectRedis({ ...connection, role: 'commands', commandTimeoutMs: 2000 });
+  const subscriber = connectRedis({ ...connection, role: 'subscriber' });
+  const adapterPublisher = new AdapterConnection(config.REDIS_URL, 'adapter');
+  const adapterSubscriber = new AdapterConnection(config.REDIS_URL, 'adapter-subscriber');
+
+  const location = { prefix: config.REDIS_PREFIX, pool: config.POOL };
+  const store = new RedisPairStore(redis, location, (script, seconds) => metrics.scriptTook(script, seconds));
+  const bus = new RedisNodeBus(redis, subscriber, { prefix: config.REDIS_PREFIX, log });
+  const lease = new Lease({ store, leaseMs: config.LEASE_MS, log });
+
+  const http = createServer((request, response) => app(request, response));
+  const io = createSocketServer(http, { allowedOrigins: config.ALLOWED_ORIGINS });
+  io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: `${config.REDIS_PREFIX}:everyone` }));
+  const service = new ChatService({ store, bus, clients: new SocketClients(io), lease, meter: metrics, log });
+  const app = createHttpApp({
+    service,
+    metrics,
+    ...(config.ADMIN_TOKEN && { admin: adminRoutes(io, config.ADMIN_TOKEN) }),
+  });
+  metrics.observe(service);
+  acceptConnections(io, {
+    service,
+    limits: rateLimits(config, redis),
+    addressOf: clientAddress(config.TRUST_PROXY),
+    metrics,
+    log,
+    maxMessageCharacters: config.MAX_MESSAGE_CHARACTERS,
+  });
+
+  const stop = async (signal: string) => {
+    log.info({ signal }, 'Stopping: the users of this node leave their chats.');
+    await service.stop().catch(error => log.warn({ err: error }, 'The lease could not be given back. It will lapse.'));
+    await io.close();
+    for (const each of [redis, subscriber, adapterPublisher, adapterSubscriber]) each.disconnect();
+    log.info('Stopped.');
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+
+  await listen(http, config);
+  log.info({ port: (http.address() as AddressInfo).port }, 'Listening.');
+  await Promise.all([whenReady(redis, 5000), whenReady(subscriber, 5000)]);
+  await service.start();
+}
+
+async function listen(http: Server, { PORT, HOST }: Config): Promise<void> {
+  http.listen(PORT, HOST || undefined);
+  try {
+    await once(http, 'listening');
+  } catch (error) {
+    throw new ConfigError(`Port ${PORT} cannot be used (${(error as Error).message}). Set PORT to another one.`);
+  }
+}

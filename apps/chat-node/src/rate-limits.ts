@@ -1,0 +1,62 @@
+import { ChatError } from '@passerby/core';
+import type { ErrorCode } from '@passerby/protocol';
+import type { Redis } from 'ioredis';
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Config } from './config.ts';
+
+/** How often a user, and all users of an address together, may do things. */
+export interface RateLimits {
+  /** Counts a `message` event. Rejects with `TOO_MANY_MESSAGES`. */
+  message(userId: string, address: string): Promise<void>;
+  /** Counts any other event. Rejects with `TOO_MANY_REQUESTS`. */
+  request(userId: string, address: string): Promise<void>;
+  /** Counts a new connection. Rejects with `TOO_MANY_CONNECTIONS`. */
+  connection(address: string): Promise<void>;
+}
+
+/**
+ * Users and their messages are counted on their node, in memory: no message waits for Redis. Connections are counted in
+ * Redis, for all nodes together, and in memory while Redis cannot be reached.
+ */
+export function rateLimits(config: Config, redis: Redis): RateLimits {
+  if (config.RATE_LIMITS === 'off') {
+    const allowed = () => Promise.resolve();
+    return { message: allowed, request: allowed, connection: allowed };
+  }
+  const userMessages = inMemory(config.LIMIT_USER_MESSAGES);
+  const userRequests = inMemory(config.LIMIT_USER_REQUESTS);
+  const addressMessages = inMemory(config.LIMIT_ADDRESS_MESSAGES);
+  const addressRequests = inMemory(config.LIMIT_ADDRESS_REQUESTS);
+  const connections = new RateLimiterRedis({
+    storeClient: redis,
+    keyPrefix: `${config.REDIS_PREFIX}:limit:connections`,
+    points: config.LIMIT_ADDRESS_CONNECTIONS.points,
+    duration: config.LIMIT_ADDRESS_CONNECTIONS.seconds,
+    rejectIfRedisNotReady: true,
+    insuranceLimiter: inMemory(config.LIMIT_ADDRESS_CONNECTIONS),
+  });
+  return {
+    async message(userId, address) {
+      await consume(userMessages, userId, 'TOO_MANY_MESSAGES');
+      await consume(addressMessages, address, 'TOO_MANY_MESSAGES');
+    },
+    async request(userId, address) {
+      await consume(userRequests, userId, 'TOO_MANY_REQUESTS');
+      await consume(addressRequests, address, 'TOO_MANY_REQUESTS');
+    },
+    connection: address => consume(connections, address, 'TOO_MANY_CONNECTIONS'),
+  };
+}
+
+function inMemory({ points, seconds }: { points: number; seconds: number }): RateLimiterMemory {
+  return new RateLimiterMemory({ points, duration: seconds });
+}
+
+async function consume(limiter: RateLimiterAbstract, key: string, code: ErrorCode): Promise<void> {
+  try {
+    await limiter.consume(key);
+  } catch (rejection) {
+    if (!(rejection instanceof RateLimiterRes)) throw rejection;
+    throw new ChatError(code, { retryAfterMs: rejection.msBeforeNext });
+  }
+}

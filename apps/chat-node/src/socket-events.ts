@@ -1,0 +1,77 @@
+import { ChatError, type ChatService } from '@passerby/core';
+import { type Ack, isSearchOptions, parseMessage } from '@passerby/protocol';
+import type { Logger } from 'pino';
+import type { Metrics } from './metrics.ts';
+import type { RateLimits } from './rate-limits.ts';
+import { type ChatSocket, cutOffIfStalled } from './socket-clients.ts';
+
+export interface SocketEventsOptions {
+  service: ChatService;
+  limits: RateLimits;
+  metrics: Metrics;
+  log: Logger;
+  maxMessageCharacters: number;
+}
+
+/**
+ * Carries out what the client of a user sends, and answers everything: through the acknowledgement if the client asked
+ * for one, else with an `error` event if it failed.
+ */
+export function handleSocketEvents(socket: ChatSocket, address: string, options: SocketEventsOptions): void {
+  const { service, limits, metrics, log, maxMessageCharacters } = options;
+  const userId = socket.id;
+
+  const message = async (input: unknown): Promise<object> => {
+    await limits.message(userId, address);
+    const text = parseMessage(input, maxMessageCharacters);
+    if (text === undefined) throw new ChatError('INVALID_MESSAGE');
+    const { id, at } = await service.send(userId, text);
+    return { id, at };
+  };
+
+  const request = async (event: string, input: unknown): Promise<object> => {
+    await limits.request(userId, address);
+    switch (event) {
+      case 'search':
+        if (!isSearchOptions(input)) throw new ChatError('INVALID_INPUT');
+        return service.search(userId);
+      case 'skip':
+        return service.skip(userId);
+      case 'end_chat':
+        return service.endChat(userId);
+      default:
+        throw new ChatError('UNKNOWN_EVENT');
+    }
+  };
+
+  const answer = (acknowledge: ((reply: Ack<object>) => void) | undefined, reply: Ack<object>): void => {
+    if (!reply.ok) metrics.errorSent(reply.error.code);
+    if (acknowledge) acknowledge(reply);
+    else if (!reply.ok) {
+      const { message: text, ...details } = reply.error;
+      socket.emit('error', text, details);
+    }
+    cutOffIfStalled(socket);
+  };
+
+  // Not one listener for each event: this one also sees the events that nobody expects.
+  socket.onAny((event: string, ...args: unknown[]) => {
+    const last = args.at(-1);
+    const acknowledge = typeof last === 'function' ? (last as (reply: Ack<object>) => void) : undefined;
+    const input = args[0] === acknowledge ? undefined : args[0];
+    const done = event === 'message' ? message(input) : request(event, input);
+    done.then(
+      reply => answer(acknowledge, { ok: true, ...reply }),
+      error => answer(acknowledge, { ok: false, error: describe(error) }),
+    );
+  });
+  // An emitter throws when nobody listens to this name, and a client may send it like any other.
+  socket.on('error' as never, (() => undefined) as never);
+
+  const describe = (error: unknown): Extract<Ack<object>, { ok: false }>['error'] => {
+    const known = error instanceof ChatError ? error : new ChatError('UNAVAILABLE', { cause: error });
+    if (known !== error) log.error({ user: userId, err: error }, 'An event of a client failed.');
+    const { code, message: text, retryAfterMs } = known;
+    return { code, message: text, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  };
+}

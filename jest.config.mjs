@@ -1,0 +1,20 @@
+/** One run for everything: the packages from their sources, the processes from what `npm run build` made. */
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/packages', '<rootDir>/apps', '<rootDir>/tests'],
+  testMatch: ['**/test/**/*.test.ts', '<rootDir>/tests/**/*.test.ts'],
+  modulePathIgnorePatterns: ['/dist/'],
+  transform: {
+    '\\.(ts|js|mjs)$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'commonjs' } },
+    ],
+  },
+  // These publish ES modules only.
+  transformIgnorePatterns: ['/node_modules/(?!(uuid|get-port)/)'],
+  moduleNameMapper: { '^@passerby/(protocol|core|redis|database)$': '<rootDir>/packages/$1/src/index.ts' },
+  globalSetup: '<rootDir>/tests/support/global-setup.ts',
+  globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
+  reporters: ['default', '<rootDir>/tests/support/closing-line-reporter.mjs'],
+  testTimeout: 30_000,
+};

@@ -1,0 +1,55 @@
+import type { Log } from '@passerby/core';
+import { Redis } from 'ioredis';
+
+export interface RedisConnectionOptions {
+  url: string;
+  /** What the connection is for, in `CLIENT LIST` and in the log. */
+  role: string;
+  log: Log;
+  /** How long a command may take, in ms. Left out for connections that wait on purpose: subscribers, blocking reads. */
+  commandTimeoutMs?: number;
+}
+
+/**
+ * A connection that comes back by itself and fails fast meanwhile: while Redis cannot be reached a command is rejected at
+ * once, and none is ever sent a second time without its caller's knowledge. Close it with `disconnect()`.
+ */
+export function connectRedis({ url, role, log, commandTimeoutMs }: RedisConnectionOptions): Redis {
+  const redis = new Redis(url, {
+    connectionName: `passerby-${role}`,
+    enableAutoPipelining: true,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 5000,
+    retryStrategy: reconnectDelayMs,
+    ...(commandTimeoutMs !== undefined && { commandTimeout: commandTimeoutMs }),
+  });
+  let away = false;
+  redis.on('error', error => {
+    if (!away) log.warn({ role, err: error }, 'Redis cannot be reached. Trying again until it can.');
+    away = true;
+  });
+  redis.on('ready', () => {
+    if (away) log.info({ role }, 'Redis can be reached again.');
+    away = false;
+  });
+  return redis;
+}
+
+/** Waits between attempts to connect: 0.2 s, then twice as long each time up to 1 s, with jitter. */
+export function reconnectDelayMs(attempts: number): number {
+  return Math.min(100 * 2 ** attempts, 1000) * (0.75 + Math.random() / 2);
+}
+
+/** Resolves when a connection can be used for the first time, or after `withinMs`, whichever comes first. */
+export async function whenReady(redis: Redis, withinMs: number): Promise<void> {
+  if (redis.status === 'ready') return;
+  await new Promise<void>(resolve => {
+    const timer = setTimeout(resolve, withinMs);
+    redis.once('ready', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,68 @@
+import type { Outbox, OutboxEntry, SessionFact } from '@passerby/core';
+import type { Redis } from 'ioredis';
+import { type PoolLocation, poolKeys } from './keys.ts';
+
+/** {@link Outbox} as a Redis stream. An entry leaves the stream only through {@link RedisOutbox.remove}. */
+export class RedisOutbox implements Outbox {
+  readonly #redis: Redis;
+  readonly #key: string;
+
+  /** @param redis a connection of its own, without a command timeout: its reads block */
+  constructor(redis: Redis, location: PoolLocation) {
+    this.#redis = redis;
+    this.#key = poolKeys(location).outbox;
+  }
+
+  async read(limit: number, waitMs: number): Promise<OutboxEntry[]> {
+    // From the very beginning each time: what is recorded has been removed. BLOCK 0 would wait for ever.
+    const reply = await this.#redis.xread('COUNT', limit, 'BLOCK', Math.max(1, waitMs), 'STREAMS', this.#key, '0-0');
+    const entries = reply?.[0]?.[1] ?? [];
+    return entries.map(([id, fields]) => ({ id, at: timeOf(id), fact: decodeFact(id, fields) }));
+  }
+
+  async remove(ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await this.#redis.xdel(this.#key, ...ids);
+  }
+
+  async backlog(): Promise<{ length: number; oldestAgeMs: number }> {
+    const [length, [oldest], [seconds, microseconds]] = await Promise.all([
+      this.#redis.xlen(this.#key),
+      this.#redis.xrange(this.#key, '-', '+', 'COUNT', 1),
+      this.#redis.time(),
+    ]);
+    const nowMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+    return { length, oldestAgeMs: oldest ? Math.max(0, nowMs - timeOf(oldest[0])) : 0 };
+  }
+}
+
+/** A stream id begins with the ms since the epoch at which Redis made it. */
+function timeOf(id: string): number {
+  return Number(id.split('-', 1)[0]);
+}
+
+function decodeFact(id: string, fields: string[]): SessionFact {
+  const values = new Map<string, string>();
+  for (let i = 0; i + 1 < fields.length; i += 2) values.set(fields[i] ?? '', fields[i + 1] ?? '');
+  const field = (name: string): string => {
+    const value = values.get(name);
+    if (value === undefined) throw new Error(`Entry ${id} of the outbox has no field ${name}.`);
+    return value;
+  };
+  const session = {
+    sessionId: field('sessionId'),
+    userA: field('userA'),
+    userB: field('userB'),
+    startedAt: Number(field('startedAt')),
+  };
+  const kind = field('kind');
+  if (kind === 'started') return { kind, ...session };
+  if (kind !== 'ended') throw new Error(`Entry ${id} of the outbox has the unknown kind ${JSON.stringify(kind)}.`);
+  const messages = field('messages');
+  return {
+    kind,
+    ...session,
+    endedAt: Number(field('endedAt')),
+    endReason: field('endReason') as 'skip' | 'end' | 'disconnect' | 'timeout',
+    messages: messages === '' ? null : Number(messages),
+  };
+}
