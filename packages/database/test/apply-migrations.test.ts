@@ -1,0 +1,107 @@
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { applyMigrations } from '@passerby/database';
+import { Client } from 'pg';
+import { createTemporaryDatabase, type TemporaryDatabase } from './temporary-database.ts';
+
+const realDir = join(__dirname, '../../../prisma/migrations');
+
+let database: TemporaryDatabase;
+let dir: string;
+
+beforeEach(async () => {
+  database = await createTemporaryDatabase();
+  dir = await mkdtemp(join(tmpdir(), 'migrations-'));
+});
+
+afterEach(async () => {
+  await database.drop();
+  await rm(dir, { recursive: true });
+});
+
+async function writeMigration(name: string, sql: string): Promise<void> {
+  await mkdir(join(dir, name), { recursive: true });
+  await writeFile(join(dir, name, 'migration.sql'), sql);
+}
+
+async function tables(): Promise<string[]> {
+  const rows = await database.query<{ tablename: string }>(
+    `SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename`,
+  );
+  return rows.map(({ tablename }) => tablename);
+}
+
+const history = () =>
+  database.query<{
+    migration_name: string;
+    logs: string | null;
+    finished_at: Date | null;
+    applied_steps_count: number;
+  }>('SELECT migration_name, logs, finished_at, applied_steps_count FROM _prisma_migrations ORDER BY started_at');
+
+describe('applyMigrations', () => {
+  it('makes the schema of the project, and has nothing to do the second time', async () => {
+    const names = (await readdir(realDir, { withFileTypes: true })).filter(e => e.isDirectory()).map(e => e.name);
+    expect(await applyMigrations(database.url)).toEqual(names.sort());
+    expect(await tables()).toEqual(['ChatSession', '_prisma_migrations']);
+    expect(await applyMigrations(database.url)).toEqual([]);
+  });
+
+  it('applies only what is new, in the order of the names', async () => {
+    await writeMigration('1_first', 'CREATE TABLE first (id int)');
+    expect(await applyMigrations(database.url, dir)).toEqual(['1_first']);
+    await writeMigration('3_third', 'ALTER TABLE second ADD name text');
+    await writeMigration('2_second', 'CREATE TABLE second (id int); INSERT INTO second VALUES (1)');
+    expect(await applyMigrations(database.url, dir)).toEqual(['2_second', '3_third']);
+    expect(await history()).toMatchObject([
+      { migration_name: '1_first', applied_steps_count: 1, finished_at: expect.any(Date) },
+      { migration_name: '2_second', applied_steps_count: 1, finished_at: expect.any(Date) },
+      { migration_name: '3_third', applied_steps_count: 1, finished_at: expect.any(Date) },
+    ]);
+  });
+
+  it('works once when several start at the same time', async () => {
+    const results = await Promise.all(Array.from({ length: 5 }, () => applyMigrations(database.url)));
+    expect(results.filter(applied => applied.length > 0)).toHaveLength(1);
+  });
+
+  it('waits while prisma migrate holds its lock', async () => {
+    const prisma = new Client({ connectionString: database.url });
+    await prisma.connect();
+    await prisma.query('SELECT pg_advisory_lock(72707369)');
+    const applied = applyMigrations(database.url);
+    const waiters = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'`;
+    while ((await database.query(waiters)).length === 0);
+    expect(await tables()).toEqual([]);
+    await prisma.end();
+    expect(await applied).toHaveLength(1);
+  });
+
+  it('rolls a failing migration back, notes it, and refuses to go on until it is resolved', async () => {
+    await writeMigration('1_good', 'CREATE TABLE good (id int)');
+    await writeMigration('2_bad', 'CREATE TABLE half (id int); SELECT nonsense');
+    await writeMigration('3_later', 'CREATE TABLE later (id int)');
+    await expect(applyMigrations(database.url, dir)).rejects.toThrow(/2_bad failed and was rolled back.*nonsense/);
+    expect(await tables()).toEqual(['_prisma_migrations', 'good']);
+    expect(await history()).toMatchObject([
+      { migration_name: '1_good' },
+      { migration_name: '2_bad', finished_at: null, applied_steps_count: 0, logs: expect.stringContaining('nonsense') },
+    ]);
+
+    await writeMigration('2_bad', 'CREATE TABLE half (id int)');
+    await expect(applyMigrations(database.url, dir)).rejects.toThrow(/2_bad failed in this database before/);
+    await database.query(`UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = '2_bad'`);
+    expect(await applyMigrations(database.url, dir)).toEqual(['2_bad', '3_later']);
+  });
+
+  it('refuses a changed file before it changes anything', async () => {
+    await cp(realDir, dir, { recursive: true });
+    await writeMigration('1_old', 'CREATE TABLE old (id int)');
+    await applyMigrations(database.url, dir);
+    await writeMigration('1_old', 'CREATE TABLE old (id bigint)');
+    await writeMigration('9_new', 'CREATE TABLE new (id int)');
+    await expect(applyMigrations(database.url, dir)).rejects.toThrow(/1_old has changed/);
+    expect(await tables()).not.toContain('new');
+  });
+});

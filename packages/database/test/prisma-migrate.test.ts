@@ -1,0 +1,89 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { applyMigrations } from '@passerby/database';
+import { createTemporaryDatabase, type TemporaryDatabase } from './temporary-database.ts';
+
+const root = join(__dirname, '../../..');
+const databases: TemporaryDatabase[] = [];
+
+afterEach(async () => {
+  await Promise.all(databases.splice(0).map(database => database.drop()));
+});
+
+async function emptyDatabase(): Promise<TemporaryDatabase> {
+  const database = await createTemporaryDatabase();
+  databases.push(database);
+  return database;
+}
+
+/** The real command line of Prisma. Answers what it printed; rejects when it fails. */
+async function prismaMigrate(databaseUrl: string, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['node_modules/prisma/build/index.js', 'migrate', ...args],
+    {
+      cwd: root,
+      env: {
+        ...process.env,
+        DATABASE_URL: databaseUrl,
+        CHECKPOINT_DISABLE: '1',
+        PRISMA_SCHEMA_ENGINE_BINARY: join(__dirname, 'schema-engine.mjs'),
+      },
+    },
+  );
+  return stdout;
+}
+
+/** All that the two must agree on: the columns of the history table, and its rows without ids and times. */
+async function describeHistory(database: TemporaryDatabase) {
+  const columns = await database.query(
+    `SELECT column_name, ordinal_position, data_type, character_maximum_length, is_nullable, column_default
+     FROM information_schema.columns WHERE table_name = '_prisma_migrations' ORDER BY ordinal_position`,
+  );
+  const rows = await database.query(
+    `SELECT migration_name, checksum, logs, rolled_back_at, applied_steps_count, finished_at >= started_at AS finished,
+     length(id) AS id_length FROM _prisma_migrations ORDER BY migration_name`,
+  );
+  return { columns, rows };
+}
+
+describe('applyMigrations and prisma migrate', () => {
+  it('leave the same history and the schema of schema.prisma', async () => {
+    const [ours, theirs] = [await emptyDatabase(), await emptyDatabase()];
+    await applyMigrations(ours.url);
+    expect(await prismaMigrate(theirs.url, 'deploy')).toContain('successfully applied');
+
+    expect(await describeHistory(ours)).toEqual(await describeHistory(theirs));
+    const toSchema = ['diff', '--from-config-datasource', '--to-schema', 'prisma/schema.prisma', '--exit-code'];
+    expect(await prismaMigrate(ours.url, ...toSchema)).toContain('No difference detected');
+  });
+
+  it('find nothing to do after each other', async () => {
+    const [ours, theirs] = [await emptyDatabase(), await emptyDatabase()];
+    await applyMigrations(ours.url);
+    expect(await prismaMigrate(ours.url, 'status')).toContain('Database schema is up to date!');
+    expect(await prismaMigrate(ours.url, 'deploy')).toContain('No pending migrations to apply');
+
+    await prismaMigrate(theirs.url, 'deploy');
+    expect(await applyMigrations(theirs.url)).toEqual([]);
+  });
+
+  it('agree that a migration failed', async () => {
+    const database = await emptyDatabase();
+    const dir = await mkdtemp(join(tmpdir(), 'migrations-'));
+    try {
+      await mkdir(join(dir, '1_bad'));
+      await writeFile(join(dir, '1_bad/migration.sql'), 'SELECT nonsense');
+      await expect(applyMigrations(database.url, dir)).rejects.toThrow('1_bad');
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+    await expect(prismaMigrate(database.url, 'deploy')).rejects.toMatchObject({
+      stderr: expect.stringContaining('P3009'),
+    });
+    await expect(applyMigrations(database.url)).rejects.toThrow('1_bad');
+  });
+});

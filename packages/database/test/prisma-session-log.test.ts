@@ -1,0 +1,141 @@
+import type { SessionEnded, SessionFact, SessionStarted } from '@passerby/core';
+import { applyMigrations, PrismaSessionLog, RefusedFactsError } from '@passerby/database';
+import fc from 'fast-check';
+import { createTemporaryDatabase, type TemporaryDatabase } from './temporary-database.ts';
+
+const startedAt = Date.UTC(2025, 10, 22, 16, 46, 40, 123);
+const sessionId = (n: number) => `018f0000-0000-7000-8000-${String(n).padStart(12, '0')}`;
+const started = (n: number): SessionStarted => ({
+  kind: 'started',
+  sessionId: sessionId(n),
+  userA: `a${n}`,
+  userB: `b${n}`,
+  startedAt,
+});
+const ended = (n: number): SessionEnded => ({
+  ...started(n),
+  kind: 'ended',
+  endedAt: startedAt + 5_555 + n,
+  endReason: 'skip',
+  messages: n % 2 === 0 ? n : null,
+});
+
+const endedRow = (n: number) => ({
+  id: sessionId(n),
+  userA: `a${n}`,
+  userB: `b${n}`,
+  startedAt: new Date(startedAt),
+  endedAt: new Date(startedAt + 5_555 + n),
+  endReason: 'skip',
+  messages: n % 2 === 0 ? n : null,
+});
+const openRow = (n: number) => ({ ...endedRow(n), endedAt: null, endReason: null, messages: null });
+
+let database: TemporaryDatabase;
+let log: PrismaSessionLog;
+
+beforeAll(async () => {
+  database = await createTemporaryDatabase();
+  await applyMigrations(database.url);
+  log = new PrismaSessionLog(database.url);
+});
+
+beforeEach(() => database.query('TRUNCATE "ChatSession"'));
+
+afterAll(async () => {
+  await log.close();
+  await database.drop();
+});
+
+const rows = () => database.query('SELECT * FROM "ChatSession" ORDER BY id');
+
+describe('PrismaSessionLog', () => {
+  it('writes open and ended sessions, to the millisecond', async () => {
+    await log.write([started(1), started(2), ended(2), ended(3)]);
+    expect(await rows()).toEqual([openRow(1), endedRow(2), endedRow(3)]);
+  });
+
+  it('ends an open session, and never opens an ended one again', async () => {
+    await log.write([started(1)]);
+    await log.write([ended(1)]);
+    await log.write([started(1)]);
+    await log.write([ended(1), started(1)]);
+    expect(await rows()).toEqual([endedRow(1)]);
+  });
+
+  it('keeps the first end of a session', async () => {
+    await log.write([ended(1), { ...ended(1), endReason: 'timeout', messages: 99 }]);
+    await log.write([{ ...ended(1), endReason: 'timeout', messages: 99 }]);
+    expect(await rows()).toEqual([endedRow(1)]);
+  });
+
+  it('gives the same rows for any order, repetition and division into batches', async () => {
+    const facts = [1, 2, 3, 4].flatMap((n): SessionFact[] => [started(n), ended(n)]);
+    const repeated = fc.array(fc.constantFrom(...facts), { maxLength: 12 });
+    const shuffled = repeated.chain(extra => {
+      const all = [...facts, ...extra];
+      return fc.shuffledSubarray(all, { minLength: all.length });
+    });
+    await fc.assert(
+      fc.asyncProperty(shuffled, fc.integer({ min: 1, max: 6 }), async (sequence, size) => {
+        await database.query('TRUNCATE "ChatSession"');
+        for (let i = 0; i < sequence.length; i += size) await log.write(sequence.slice(i, i + size));
+        expect(await rows()).toEqual([1, 2, 3, 4].map(endedRow));
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('takes a thousand sessions at once, from several writers at once', async () => {
+    const numbers = Array.from({ length: 1_000 }, (_, i) => i);
+    const other = new PrismaSessionLog(database.url);
+    try {
+      const backwards = numbers.toReversed();
+      await Promise.all([
+        log.write(numbers.map(ended)),
+        other.write(backwards.map(ended)),
+        log.write(backwards.map(started)),
+      ]);
+    } finally {
+      await other.close();
+    }
+    expect(await rows()).toEqual(numbers.map(endedRow));
+  });
+
+  it('does nothing for an empty batch', async () => {
+    await log.write([]);
+    expect(await rows()).toEqual([]);
+  });
+
+  it.each<[string, SessionFact]>([
+    ['an id that is no UUID', { ...started(1), sessionId: 'nonsense' }],
+    ['a NUL character', { ...started(1), userA: 'a\u0000b' }],
+    ['a count that is too large', { ...ended(1), messages: 3e9 }],
+    ['a time that is none', { ...started(1), startedAt: Number.NaN }],
+    ['a time out of range', { ...ended(1), endedAt: 1e300 }],
+  ])('refuses %s, with nothing written', async (_, fact) => {
+    await expect(log.write([started(2), fact])).rejects.toThrow(RefusedFactsError);
+    expect(await rows()).toEqual([]);
+  });
+
+  it('does not take a failure of the server for bad data', async () => {
+    await database.query('ALTER TABLE "ChatSession" RENAME TO gone');
+    try {
+      await expect(log.write([started(1)])).rejects.not.toThrow(RefusedFactsError);
+    } finally {
+      await database.query('ALTER TABLE gone RENAME TO "ChatSession"');
+    }
+    const unreachable = new PrismaSessionLog('postgres://nobody@127.0.0.1:1/none');
+    await expect(unreachable.write([started(1)])).rejects.not.toThrow(RefusedFactsError);
+    await unreachable.close();
+  });
+
+  it('goes on after its connections were cut', async () => {
+    await log.write([started(1)]);
+    await database.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    );
+    await log.write([ended(1)]).catch(() => log.write([ended(1)]));
+    expect(await rows()).toEqual([endedRow(1)]);
+  });
+});

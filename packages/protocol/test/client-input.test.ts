@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { errorTexts, isSearchOptions, parseMessage } from '../src/index.ts';
+
+const limit = 500;
+
+/** As it comes from a client: JSON can name a property that a literal cannot. */
+const json = (text: string): unknown => JSON.parse(text);
+
+describe('parseMessage', () => {
+  it.each<[why: string, input: unknown, text: string]>([
+    ['a plain string', 'hello', 'hello'],
+    ['an object with message', { message: 'hello' }, 'hello'],
+    ['an object with text', { text: 'hello' }, 'hello'],
+    ['message before text', { text: 'no', message: 'hello' }, 'hello'],
+    ['unknown fields beside it', { message: 'hello', to: 'everyone', userId: 'x' }, 'hello'],
+    ['an object as its prototype beside it', json('{"message":"hello","__proto__":{"admin":true}}'), 'hello'],
+    ['a text that needs cleaning', { message: ' he\u202ello\u0000 ' }, 'hello'],
+    ['the longest text', 'a'.repeat(500), 'a'.repeat(500)],
+  ])('takes %s', (_why, input, text) => {
+    expect(parseMessage(input, limit)).toBe(text);
+  });
+
+  it.each<[why: string, input: unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['a number', 5],
+    ['a boolean', true],
+    ['an empty object', {}],
+    ['an array', ['hello']],
+    ['an array of messages', [{ message: 'hello' }]],
+    ['a number as message', { message: 5 }],
+    ['null as message', { message: null }],
+    ['an array as message', { message: ['hello'] }],
+    ['an object as message', { message: { message: 'hello' } }],
+    ['an object that turns itself into a string', { message: { toString: () => 'hello' } }],
+    ['a String object', new String('hello')],
+    ['a Buffer', Buffer.from('hello')],
+    ['a Buffer as message', { message: Buffer.from('hello') }],
+    ['a Uint8Array', new Uint8Array(5)],
+    ['a function', () => 'hello'],
+    ['a message in the prototype only', json('{"__proto__":{"message":"hello"}}')],
+    ['a message in the constructor only', json('{"constructor":{"prototype":{"message":"hello"}}}')],
+    ['an empty text', { message: '' }],
+    ['a text that cannot be seen', '\u200b'],
+    ['a text that is too long', { text: 'a'.repeat(501) }],
+  ])('refuses %s', (_why, input) => {
+    expect(parseMessage(input, limit)).toBeUndefined();
+  });
+
+  it('reads a property once, so that it cannot be another one when it is used', () => {
+    let reads = 0;
+    const input = {
+      get message() {
+        reads++;
+        return reads === 1 ? 'hello' : { evil: true };
+      },
+    };
+    expect(parseMessage(input, limit)).toBe('hello');
+    expect(reads).toBe(1);
+  });
+
+  it('answers anything at all with a text or a refusal, and changes nothing', () => {
+    const prototype = Object.getOwnPropertyNames(Object.prototype);
+    const key = fc.oneof(fc.constantFrom('message', 'text', '__proto__', 'constructor', 'toString'), fc.string());
+    const anything = fc.anything({ key, withBigInt: true, withDate: true, withMap: true, withTypedArray: true });
+    fc.assert(
+      fc.property(fc.oneof(anything, fc.dictionary(key, anything)), input => {
+        const text = parseMessage(input, limit);
+        expect(['string', 'undefined']).toContain(typeof text);
+        expect(typeof isSearchOptions(input)).toBe('boolean');
+      }),
+      { numRuns: 2000 },
+    );
+    expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(prototype);
+    expect(({} as Record<string, unknown>).admin).toBeUndefined();
+  });
+});
+
+describe('isSearchOptions', () => {
+  it.each([undefined, null, {}, { language: 'en' }, json('{"__proto__":{"admin":true}}')])('takes %p', input => {
+    expect(isSearchOptions(input)).toBe(true);
+  });
+
+  it.each(['lobby', 5, true, [], ['lobby'], Buffer.from('x'), new Map()])('refuses %p', input => {
+    expect(isSearchOptions(input)).toBe(false);
+  });
+});
+
+describe('errorTexts', () => {
+  it('keeps the two sentences that clients match on', () => {
+    expect(errorTexts.INVALID_MESSAGE).toBe('Invalid message');
+    expect(errorTexts.TOO_MANY_MESSAGES).toBe('Too many messages sent');
+  });
+
+  it('has a sentence for every code', () => {
+    for (const text of Object.values(errorTexts)) expect(text).toMatch(/^[A-Z][^.]+$/);
+  });
+});
