@@ -8,9 +8,9 @@ const leaseMs = 600_000;
 const nodes = ['n1', 'n2', 'n3'];
 const userCount = 6;
 
-type Step =
-  | { kind: 'search' | 'skip' | 'end' | 'disconnect' | 'repeat' | 'stale skip'; user: number }
-  | { kind: 'lapse' | 'reap'; node: number };
+type UserStep = { kind: 'search' | 'skip' | 'end' | 'disconnect' | 'repeat' | 'stale skip'; user: number };
+type NodeStep = { kind: 'lapse' | 'reap'; node: number };
+type Step = UserStep | NodeStep;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: userStep('search') },
@@ -23,11 +23,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: nodeStep('reap') },
 );
 
-function userStep(kind: Exclude<Step['kind'], 'lapse' | 'reap'>): fc.Arbitrary<Step> {
+function userStep(kind: UserStep['kind']): fc.Arbitrary<Step> {
   return fc.record({ kind: fc.constant(kind), user: fc.nat(userCount - 1) });
 }
 
-function nodeStep(kind: 'lapse' | 'reap'): fc.Arbitrary<Step> {
+function nodeStep(kind: NodeStep['kind']): fc.Arbitrary<Step> {
   return fc.record({ kind: fc.constant(kind), node: fc.nat(nodes.length - 1) });
 }
 
@@ -77,7 +77,7 @@ class Driver {
 
   async #carryOut(step: Step): Promise<unknown> {
     this.#count++;
-    if (step.kind === 'lapse' || step.kind === 'reap') return this.#renewNode(step.kind, step.node);
+    if ('node' in step) return this.#renewNode(step.kind, step.node);
     if (step.kind === 'repeat') return this.#last.get(step.user)?.();
     // A user who comes back after a disconnection is another user.
     const userId = `u${step.user}-${this.#connections[step.user]}`;
@@ -96,7 +96,7 @@ class Driver {
     return changes;
   }
 
-  #command(kind: Step['kind'], user: { userId: string; nodeId: string; requestId: number }) {
+  #command(kind: UserStep['kind'], user: { userId: string; nodeId: string; requestId: number }) {
     const { store } = this.#bench;
     const sessionId = `s${user.requestId}`;
     if (kind === 'search') return () => store.search({ ...user, sessionId });
@@ -109,7 +109,7 @@ class Driver {
     return () => store.leave({ ...user, reason: forget ? 'disconnect' : 'end', messages: user.requestId, forget });
   }
 
-  async #renewNode(kind: 'lapse' | 'reap', place: number): Promise<unknown> {
+  async #renewNode(kind: NodeStep['kind'], place: number): Promise<unknown> {
     const nodeId = this.#nodeIds[place] ?? '';
     if (kind === 'reap') return this.#bench.store.reap(nodeId, 1000);
     await this.#bench.store.releaseLease(nodeId);
