@@ -232,6 +232,12 @@ export function describePairStore(name: string, open: () => Promise<StoreBench>)
       });
     });
 
+    it('refuses a command that comes late, after a newer one of the same user', async () => {
+      await search('ann', 'n1', { requestId: 5 });
+      await leave('ann', 'n1', { requestId: 9 });
+      expect(await search('ann', 'n1', { requestId: 7 })).toMatchObject([{ state: 'idle' }]);
+    });
+
     describe('leases', () => {
       it('prolongs a valid lease and names the lapsed ones', async () => {
         expect(await bench.store.renewLease('n1', leaseMs)).toEqual({ lapsed: [] });

@@ -60,7 +60,6 @@ local function endSession(e, reason, messages)
     'startedAt', e.startedAt, 'endedAt', nowMs, 'endReason', reason, 'messages', messages)
   write(e, 'i')
   if partner and partner.sessionId == e.sessionId then
-    partner.other = e.userId
     write(partner, 'i')
     notify(partner, nil, e.sessionId, reason)
   end
