@@ -12,7 +12,11 @@ export default {
   },
   // These publish ES modules only.
   transformIgnorePatterns: ['/node_modules/(?!(uuid|get-port)/)'],
-  moduleNameMapper: { '^@passerby/(protocol|core|redis|database)$': '<rootDir>/packages/$1/src/index.ts' },
+  moduleNameMapper: {
+    '^@passerby/(protocol|core|redis|database)$': '<rootDir>/packages/$1/src/index.ts',
+    // The generated Prisma client names the ES module of a file that also comes as CommonJS.
+    '^(@prisma/client/runtime/query_compiler_.*)\\.mjs$': '$1.js',
+  },
   globalSetup: '<rootDir>/tests/support/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
   reporters: ['default', '<rootDir>/tests/support/closing-line-reporter.mjs'],

@@ -40,7 +40,7 @@ interface HistoryRow {
  * there was nothing to do. Does what `prisma migrate deploy` does and notes it in the same way, without Prisma's schema
  * engine. Safe to run from several places at once: one works, the others wait and find nothing to do.
  *
- * Rejects, before any change, when an earlier migration failed or the file of an applied one has changed. A migration
+ * Rejects, before it changes any of your tables, when an earlier migration failed or the file of an applied one has changed. A migration
  * that fails is rolled back, noted as failed, and stops the rest.
  */
 export async function applyMigrations(databaseUrl: string, dir = migrationsDir): Promise<string[]> {

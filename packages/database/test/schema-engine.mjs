@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Stands in for Prisma's schema engine binary, which would be a download: the same engine as WebAssembly, behind the same
 // command line and the same JSON-RPC on standard input and output. With PRISMA_SCHEMA_ENGINE_BINARY set to this file,
-// the real `prisma migrate` commands run anywhere. For development and tests.
+// `prisma migrate deploy` and `status` run anywhere, and `diff` between schema files. It cannot look into a PostgreSQL 18.
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +33,7 @@ pg.Pool.prototype.query = async function queryCatalog(...args) {
   return result;
 };
 
-// In parts: with a connection string, the adapter would take the real database for the shadow one.
+// In parts: with a connection string, the adapter would take the real database for the shadow one, and `dev` spoil it.
 const { hostname, port, username, password, pathname } = new URL(url ?? 'postgres://localhost');
 const database = {
   host: decodeURIComponent(hostname),

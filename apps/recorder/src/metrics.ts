@@ -1,0 +1,29 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+
+/** What the recorder tells Prometheus. */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly lagSeconds = this.#gauge('lag_seconds', 'Age of the oldest fact that waits in the outbox.');
+  readonly backlog = this.#gauge('backlog_facts', 'Facts that wait in the outbox.');
+  readonly refused = this.#gauge('refused_facts', 'Facts left in the outbox because PostgreSQL refuses their data.');
+  readonly facts = new Counter({
+    name: 'passerby_recorder_facts_total',
+    help: 'Facts recorded. The ones of kind "started" are the sessions.',
+    labelNames: ['pool', 'kind'] as const,
+    registers: [this.registry],
+  });
+  readonly batches = this.#counter('batches_total', 'Batches committed.');
+  readonly failures = this.#counter('failures_total', 'Rounds that failed and are tried again.');
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  #gauge(name: string, help: string) {
+    return new Gauge({ name: `passerby_recorder_${name}`, help, labelNames: ['pool'], registers: [this.registry] });
+  }
+
+  #counter(name: string, help: string) {
+    return new Counter({ name: `passerby_recorder_${name}`, help, labelNames: ['pool'], registers: [this.registry] });
+  }
+}
