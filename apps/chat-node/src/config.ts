@@ -1,48 +1,51 @@
+import proxyAddr from 'proxy-addr';
 import { z } from 'zod';
 
 const limit = z
   .string()
-  .regex(/^[1-9]\d*\/[1-9]\d*$/, 'must be a number and a number of seconds, such as 30/10')
+  .regex(/^[1-9]\d{0,7}\/[1-9]\d{0,4}$/, 'must be a number and a number of seconds, such as 30/10')
   .transform(text => {
     const [points, seconds] = text.split('/').map(Number);
     return { points: points ?? 0, seconds: seconds ?? 0 };
   });
 
 const wholeNumber = (min: number, max: number) =>
-  z.coerce.number(`must be a number from ${min} to ${max}`).int('must be a whole number').min(min).max(max);
+  z
+    .string()
+    .transform(text => (/^\d+$/.test(text) ? Number(text) : Number.NaN))
+    .refine(value => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
+
+const list = z.string().transform(text =>
+  text
+    .split(',')
+    .map(item => item.trim())
+    .filter(Boolean),
+);
+
+const name = z.string().regex(/^[\w-]+$/, 'must be letters, digits, - and _');
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const settings = z.object({
-  PORT: wholeNumber(0, 65_535).default(3000),
+  PORT: wholeNumber(0, 65_535).prefault('3000'),
   HOST: z.string().default(''),
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a URL such as redis://localhost:6379' }),
-  REDIS_PREFIX: z
-    .string()
-    .regex(/^[\w-]+$/, 'must be letters, digits, - and _')
-    .default('passerby'),
-  POOL: z
-    .string()
-    .regex(/^[\w-]+$/, 'must be letters, digits, - and _')
-    .default('lobby'),
-  LEASE_MS: wholeNumber(1000, 60_000).default(5000),
-  ALLOWED_ORIGINS: z
-    .string()
-    .default('')
-    .transform(list =>
-      list
-        .split(',')
-        .map(origin => origin.trim())
-        .filter(Boolean),
-    ),
-  TRUST_PROXY: z
-    .string()
-    .default('')
-    .transform(list =>
-      list
-        .split(',')
-        .map(network => network.trim())
-        .filter(Boolean),
-    ),
-  MAX_MESSAGE_CHARACTERS: wholeNumber(1, 5000).default(500),
+  REDIS_PREFIX: name.default('passerby'),
+  POOL: name.default('lobby'),
+  LEASE_MS: wholeNumber(1000, 60_000).prefault('5000'),
+  ALLOWED_ORIGINS: list
+    .refine(
+      origins => origins.every(origin => origin === '*' || isOrigin(origin)),
+      'must be web origins such as https://chat.example.org, with commas between them, or *',
+    )
+    .prefault(''),
+  TRUST_PROXY: list
+    .refine(
+      canBeTrusted,
+      'must be addresses, networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal, with commas between them',
+    )
+    .prefault(''),
+  MAX_MESSAGE_CHARACTERS: wholeNumber(1, 5000).prefault('500'),
   RATE_LIMITS: z.enum(['on', 'off'], 'must be on or off').default('on'),
   LIMIT_USER_MESSAGES: limit.prefault('30/10'),
   LIMIT_USER_REQUESTS: limit.prefault('30/10'),
@@ -50,7 +53,7 @@ const settings = z.object({
   LIMIT_ADDRESS_REQUESTS: limit.prefault('600/10'),
   LIMIT_ADDRESS_CONNECTIONS: limit.prefault('300/60'),
   ADMIN_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
+  LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
 });
 
 export type Config = z.infer<typeof settings>;
@@ -69,6 +72,20 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     return given[name] === undefined ? `${name} is not set. See .env.example.` : `${name} ${issue.message}.`;
   });
   throw new ConfigError(lines.join('\n'));
+}
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text;
+}
+
+function canBeTrusted(networks: string[]): boolean {
+  try {
+    proxyAddr.compile(networks);
+    // A bare number is an address too, 1 is 0.0.0.1, but it was meant as a number of proxies.
+    return !networks.some(network => /^\d+$/.test(network));
+  } catch {
+    return false;
+  }
 }
 
 /** Settings are missing or wrong. The message is for the operator. */

@@ -1,21 +1,19 @@
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ChatService } from '@passerby/core';
-import express, { type Express, type Router } from 'express';
+import express, { type ErrorRequestHandler, type Express, type Router } from 'express';
 import helmet from 'helmet';
 import type { Metrics } from './metrics.ts';
-
-const pageFolder = dirname(fileURLToPath(import.meta.resolve('@passerby/web/public/index.html')));
 
 export interface HttpAppOptions {
   service: ChatService;
   metrics: Metrics;
+  /** The folder whose files are served at `/`. */
+  pageFolder: string;
   /** Served below `/admin`. Without it there is nothing there. */
   admin?: Router;
 }
 
 /** What a node answers over plain HTTP: the page, whether it is well, and its figures. */
-export function createHttpApp({ service, metrics, admin }: HttpAppOptions): Express {
+export function createHttpApp({ service, metrics, pageFolder, admin }: HttpAppOptions): Express {
   const app = express();
   app.use(
     helmet({
@@ -35,5 +33,13 @@ export function createHttpApp({ service, metrics, admin }: HttpAppOptions): Expr
   });
   if (admin) app.use('/admin', admin);
   app.use(express.static(pageFolder));
+  app.use(answerError);
   return app;
 }
+
+/** Express itself would answer with a page that shows where in the code it happened, and write to stderr. */
+const answerError: ErrorRequestHandler = (error, _request, response, next) => {
+  if (response.headersSent) return next(error);
+  const { status = 500, message }: { status?: number; message: string } = error;
+  response.status(status).json({ error: status < 500 ? message : 'This could not be answered.' });
+};

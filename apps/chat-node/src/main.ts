@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { ChatService, Lease } from '@passerby/core';
 import { connectRedis, RedisNodeBus, RedisPairStore, whenReady } from '@passerby/redis';
 import { createAdapter } from '@socket.io/redis-adapter';
@@ -16,6 +19,9 @@ import { rateLimits } from './rate-limits.ts';
 import { SocketClients } from './socket-clients.ts';
 import { createSocketServer } from './socket-server.ts';
 
+/** How long a node that stops waits for its clients to close their side, in ms. */
+const farewellMs = 1000;
+
 try {
   await run(readConfig());
 } catch (error) {
@@ -29,7 +35,7 @@ async function run(config: Config): Promise<void> {
   const metrics = new Metrics();
 
   const connection = { url: config.REDIS_URL, log };
-  const redis = connectRedis({ ...connection, role: 'commands', commandTimeoutMs: 2000 });
+  const redis = connectRedis({ ...connection, role: 'commands', commandTimeoutMs: 1000 });
   const subscriber = connectRedis({ ...connection, role: 'subscriber' });
   const adapterPublisher = new AdapterConnection(config.REDIS_URL, 'adapter');
   const adapterSubscriber = new AdapterConnection(config.REDIS_URL, 'adapter-subscriber');
@@ -46,6 +52,7 @@ async function run(config: Config): Promise<void> {
   const app = createHttpApp({
     service,
     metrics,
+    pageFolder: dirname(fileURLToPath(import.meta.resolve('@passerby/web/public/index.html'))),
     ...(config.ADMIN_TOKEN && { admin: adminRoutes(io, config.ADMIN_TOKEN) }),
   });
   metrics.observe(service);
@@ -58,19 +65,23 @@ async function run(config: Config): Promise<void> {
     maxMessageCharacters: config.MAX_MESSAGE_CHARACTERS,
   });
 
+  let stopping = false;
   const stop = async (signal: string) => {
+    stopping = true;
     log.info({ signal }, 'Stopping: the users of this node leave their chats.');
     await service.stop().catch(error => log.warn({ err: error }, 'The lease could not be given back. It will lapse.'));
-    await io.close();
+    // Clients that do not answer a farewell would keep the server open for 30 s.
+    await Promise.race([io.close(), delay(farewellMs)]);
     for (const each of [redis, subscriber, adapterPublisher, adapterSubscriber]) each.disconnect();
     log.info('Stopped.');
+    process.exit();
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
 
   await listen(http, config);
   log.info({ port: (http.address() as AddressInfo).port }, 'Listening.');
   await Promise.all([whenReady(redis, 5000), whenReady(subscriber, 5000)]);
-  await service.start();
+  if (!stopping) await service.start();
 }
 
 async function listen(http: Server, { PORT, HOST }: Config): Promise<void> {

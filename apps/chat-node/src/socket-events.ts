@@ -21,27 +21,32 @@ export function handleSocketEvents(socket: ChatSocket, address: string, options:
   const { service, limits, metrics, log, maxMessageCharacters } = options;
   const userId = socket.id;
 
-  const message = async (input: unknown): Promise<object> => {
+  const message = async (input: unknown): Promise<() => object> => {
     await limits.message(userId, address);
     const text = parseMessage(input, maxMessageCharacters);
     if (text === undefined) throw new ChatError('INVALID_MESSAGE');
     const { id, at } = await service.send(userId, text);
-    return { id, at };
+    return () => ({ id, at });
   };
 
-  const request = async (event: string, input: unknown): Promise<object> => {
+  const request = async (event: string, input: unknown): Promise<() => object> => {
     await limits.request(userId, address);
     switch (event) {
       case 'search':
         if (!isSearchOptions(input)) throw new ChatError('INVALID_INPUT');
-        return service.search(userId);
+        await service.search(userId);
+        break;
       case 'skip':
-        return service.skip(userId);
+        await service.skip(userId);
+        break;
       case 'end_chat':
-        return service.endChat(userId);
+        await service.endChat(userId);
+        break;
       default:
         throw new ChatError('UNKNOWN_EVENT');
     }
+    // Read in the moment of the answer: a match may come first, and `waiting` after `matched` would mislead the client.
+    return () => service.stateOf(userId);
   };
 
   const answer = (acknowledge: ((reply: Ack<object>) => void) | undefined, reply: Ack<object>): void => {
@@ -61,7 +66,7 @@ export function handleSocketEvents(socket: ChatSocket, address: string, options:
     const input = args[0] === acknowledge ? undefined : args[0];
     const done = event === 'message' ? message(input) : request(event, input);
     done.then(
-      reply => answer(acknowledge, { ok: true, ...reply }),
+      reply => answer(acknowledge, { ok: true, ...reply() }),
       error => answer(acknowledge, { ok: false, error: describe(error) }),
     );
   });

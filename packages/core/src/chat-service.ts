@@ -8,7 +8,7 @@ import { LeaseLost } from './lease-lost.ts';
 import type { Log } from './log.ts';
 import type { Meter } from './meter.ts';
 import type { NodeBus, NodeMessage } from './node-bus.ts';
-import type { PairStore } from './pair-store.ts';
+import type { PairStore, UserCommand } from './pair-store.ts';
 import type { SessionSide, UserChange } from './user-change.ts';
 
 /*
@@ -35,12 +35,14 @@ interface User {
   lastRequestId: number;
   /** Commands under way that will end the session: nothing can be sent in it any more. */
   leaving: number;
-  /** Commands and held messages that have not run yet. */
+  /** Commands that are not done yet. */
   pending: number;
+  /** Chat messages that wait for them. */
+  held: number;
   tail: Promise<unknown>;
 }
 
-/** More commands of one user than this are not kept waiting. */
+/** More commands of one user, or more messages to one user, than this are not kept waiting. */
 const maxPending = 50;
 
 export interface ChatServiceOptions {
@@ -103,6 +105,13 @@ export class ChatService {
     return census;
   }
 
+  /** A user's state now. Idle for a user who is not here. */
+  stateOf(userId: string): StateReply {
+    const user = this.#users.get(userId);
+    if (user?.session) return { state: 'paired', sessionId: user.session.sessionId };
+    return { state: user?.state ?? 'idle' };
+  }
+
   /** A user connected to this node. */
   connect(userId: string): void {
     this.#users.set(userId, {
@@ -113,33 +122,33 @@ export class ChatService {
       lastRequestId: 0,
       leaving: 0,
       pending: 0,
+      held: 0,
       tail: Promise.resolve(),
     });
   }
 
   /** Looks for a partner. Rejects with `ALREADY_IN_CHAT`, which changes nothing, or `UNAVAILABLE`. */
-  async search(userId: string): Promise<StateReply> {
+  async search(userId: string): Promise<void> {
     const user = this.#user(userId);
-    if (user.session && user.pending === 0) throw new ChatError('ALREADY_IN_CHAT');
-    return this.#inTurn(user, async () => {
+    await this.#inTurn(user, async () => {
       if (user.session) throw new ChatError('ALREADY_IN_CHAT');
-      return this.#search(user);
+      await this.#search(user);
     });
   }
 
   /** Leaves the chat, if any, and looks for another partner, in one step. Rejects with `UNAVAILABLE`. */
-  async skip(userId: string): Promise<StateReply> {
+  async skip(userId: string): Promise<void> {
     const user = this.#user(userId);
-    return this.#leaving(user, () => this.#search(user, user.session));
+    await this.#leaving(user, () => this.#search(user, user.session));
   }
 
   /** Leaves the chat or the queue. Rejects with `UNAVAILABLE`. */
-  async endChat(userId: string): Promise<StateReply> {
+  async endChat(userId: string): Promise<void> {
     const user = this.#user(userId);
-    return this.#leaving(user, async () => {
+    await this.#leaving(user, async () => {
       // A user who never searched has no entry to change.
-      if (user.lastRequestId > 0) this.#applyOwn(user, await this.#leave(user, 'end', false));
-      return stateReply(user);
+      if (user.lastRequestId === 0) return;
+      await this.#run(user, command => this.#leave(user, command, { reason: 'end', forget: false }));
     });
   }
 
@@ -218,29 +227,38 @@ export class ChatService {
     }
   }
 
-  async #search(user: User, skip?: { sessionId: string; messages: number }): Promise<StateReply> {
-    try {
-      const changes = await this.#store.search({
-        ...this.#command(user),
+  async #search(user: User, skip?: { sessionId: string; messages: number }): Promise<void> {
+    await this.#run(user, command =>
+      this.#store.search({
+        ...command,
         sessionId: newSessionId(),
         ...(skip && { skip: { sessionId: skip.sessionId, messages: skip.messages } }),
-      });
+      }),
+    );
+  }
+
+  /** Gives the store a command of a user who is here, and applies the reply. */
+  async #run(user: User, give: (command: UserCommand) => Promise<UserChange[]>): Promise<void> {
+    const command = this.#command(user);
+    try {
+      const changes = await give(command);
+      // The registry has forgotten the user: this node was reaped, and does not know it yet.
+      if (changes[0]?.revision === 0 && user.revision > 0) throw new LeaseLost(command.nodeId);
       this.#applyOwn(user, changes);
     } catch (error) {
       if (!(error instanceof LeaseLost)) throw error;
-      this.#lease.lose();
+      this.#lease.lose(command.nodeId);
       throw new ChatError('UNAVAILABLE', { cause: error });
     }
-    return stateReply(user);
   }
 
-  #leave(user: User, reason: 'end' | 'disconnect', forget: boolean): Promise<UserChange[]> {
-    return this.#store.leave({ ...this.#command(user), reason, messages: user.session?.messages ?? 0, forget });
+  #leave(user: User, command: UserCommand, how: { reason: 'end' | 'disconnect'; forget: boolean }) {
+    return this.#store.leave({ ...command, ...how, messages: user.session?.messages ?? 0 });
   }
 
   async #forget(user: User): Promise<void> {
     try {
-      const [, ...others] = await this.#leave(user, 'disconnect', true);
+      const [, ...others] = await this.#leave(user, this.#command(user), { reason: 'disconnect', forget: true });
       this.#apply(others);
       this.#departed.delete(user);
     } catch (error) {
@@ -256,7 +274,7 @@ export class ChatService {
     for (const user of [...this.#departed]) await this.#forget(user);
   }
 
-  #command(user: User): { userId: string; nodeId: string; requestId: number } {
+  #command(user: User): UserCommand {
     return { userId: user.userId, nodeId: this.#lease.nodeId, requestId: ++user.lastRequestId };
   }
 
@@ -278,15 +296,14 @@ export class ChatService {
     if (change.revision <= user.revision) return;
     const before = user.session;
     const after = change.state === 'paired' ? change.session : undefined;
+    const changed = before?.sessionId !== after?.sessionId;
     user.revision = change.revision;
     user.state = change.state;
-    if (before?.sessionId === after?.sessionId) return;
-    user.session = after && { ...after, messages: 0 };
-    if (before && !own) {
-      const reason = change.ended?.sessionId === before.sessionId ? change.ended.reason : 'disconnect';
-      this.#clients.emit(user.userId, 'partner_left', { sessionId: before.sessionId, reason });
-    }
-    if (after) {
+    if (changed) user.session = after && { ...after, messages: 0 };
+    // A partner may leave so soon that the match is not even known here: the user, who believes to wait, is told too.
+    const left = change.ended ?? (before && changed && { sessionId: before.sessionId, reason: 'disconnect' as const });
+    if (left && !own) this.#clients.emit(user.userId, 'partner_left', left);
+    if (after && changed) {
       this.#clients.emit(user.userId, 'matched', { sessionId: after.sessionId, startedAt: after.startedAt });
       if (after.side === 'a') this.#meter.matched();
     }
@@ -303,11 +320,13 @@ export class ChatService {
 
   /** @returns false if the user is not in that session; true may also mean that it is not yet known. */
   #deliver(user: User, sessionId: string, message: ChatMessage): boolean {
-    if (user.pending > 0) {
-      user.pending++;
+    if (user.pending + user.held > 0) {
+      if (user.held >= maxPending) return false;
+      user.held++;
       user.tail = user.tail.then(() => {
-        user.pending--;
-        if (!this.#deliverNow(user, sessionId, message)) this.#meter.dropped();
+        user.held--;
+        const here = this.#users.get(user.userId) === user;
+        if (!here || !this.#deliverNow(user, sessionId, message)) this.#meter.dropped();
       });
       return true;
     }
@@ -327,8 +346,4 @@ export class ChatService {
     this.#departed.clear();
     this.#clients.closeAll();
   }
-}
-
-function stateReply(user: User): StateReply {
-  return user.session ? { state: 'paired', sessionId: user.session.sessionId } : { state: user.state };
 }

@@ -27,6 +27,7 @@ export class Lease {
   #nodeId = '';
   #registered = false;
   #reachable = false;
+  #stopped = false;
   #hooks: LeaseHooks | undefined;
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> = Promise.resolve();
@@ -47,16 +48,21 @@ export class Lease {
     return this.#registered && this.#reachable;
   }
 
-  /** Takes a lease and keeps it; while the store cannot be reached, tries again at every heartbeat. */
+  /**
+   * Takes a lease and keeps it; while the store cannot be reached, tries again at every heartbeat. Does nothing once it
+   * was stopped.
+   */
   async start(hooks: LeaseHooks): Promise<void> {
+    if (this.#stopped) return;
     this.#hooks = hooks;
-    await this.#beat(hooks);
+    this.#beating = this.#beat(hooks);
+    await this.#beating;
     this.#schedule(hooks);
   }
 
-  /** Tells that the store refused the lease. */
-  lose(): void {
-    if (!this.#registered) return;
+  /** Tells that the store refused the lease of this node id. Nothing happens if another one has begun already. */
+  lose(nodeId: string): void {
+    if (!this.#registered || nodeId !== this.#nodeId) return;
     this.#log.warn(
       { node: this.#nodeId },
       'The lease of this node lapsed. Its users are disconnected; it begins anew.',
@@ -67,8 +73,8 @@ export class Lease {
 
   /** Gives the lease back and removes what is left of this node in the store. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#hooks = undefined;
     await this.#beating;
     if (!this.#registered) return;
     this.#registered = false;
@@ -86,10 +92,9 @@ export class Lease {
   }
 
   #schedule(hooks: LeaseHooks): void {
+    if (this.#stopped) return;
     this.#timer = setTimeout(() => {
-      this.#beating = this.#beat(hooks).finally(() => {
-        if (this.#hooks) this.#schedule(hooks);
-      });
+      this.#beating = this.#beat(hooks).finally(() => this.#schedule(hooks));
     }, this.leaseMs / 4);
   }
 
@@ -101,7 +106,7 @@ export class Lease {
       await hooks.renewed();
       for (const nodeId of lapsed) await this.#reap(nodeId);
     } catch (error) {
-      if (error instanceof LeaseLost) this.lose();
+      if (error instanceof LeaseLost) this.lose(this.#nodeId);
       else this.#setReachable(false, error);
     }
   }

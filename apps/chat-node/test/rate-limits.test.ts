@@ -1,0 +1,139 @@
+import { once } from 'node:events';
+import { connectRedis } from '@passerby/redis';
+import getPort from 'get-port';
+import type { Redis } from 'ioredis';
+import { RedisPool } from '../../../tests/support/redis-pool.ts';
+import { readConfig } from '../src/config.ts';
+import { type RateLimits, rateLimits } from '../src/rate-limits.ts';
+
+const pool = new RedisPool();
+let redis: Redis;
+
+/** The limits of a node, each 3 in a minute for a user and 5 for an address. */
+function nodeLimits(connection: Redis, settings: Record<string, string> = {}): RateLimits {
+  const config = readConfig({
+    REDIS_URL: pool.url,
+    REDIS_PREFIX: pool.prefix,
+    LIMIT_USER_MESSAGES: '3/60',
+    LIMIT_USER_REQUESTS: '3/60',
+    LIMIT_ADDRESS_MESSAGES: '5/60',
+    LIMIT_ADDRESS_REQUESTS: '5/60',
+    LIMIT_ADDRESS_CONNECTIONS: '3/60',
+    ...settings,
+  });
+  return rateLimits(config, connection);
+}
+
+/** A connection to a Redis that is not there. */
+async function connectNowhere(): Promise<Redis> {
+  const log = { info: () => undefined, warn: () => undefined };
+  return connectRedis({ url: `redis://127.0.0.1:${await getPort()}`, role: 'test', log });
+}
+
+/** The codes of the errors of several tries, one after the other. */
+async function tries(count: number, attempt: () => Promise<void>): Promise<string[]> {
+  const codes: string[] = [];
+  for (let i = 0; i < count; i++) {
+    codes.push(
+      await attempt().then(
+        () => 'ok',
+        error => error.code,
+      ),
+    );
+  }
+  return codes;
+}
+
+const inOneMinute = (error: { retryAfterMs: number }) => {
+  expect(error.retryAfterMs).toBeGreaterThan(50_000);
+  expect(error.retryAfterMs).toBeLessThanOrEqual(60_000);
+};
+
+beforeAll(async () => {
+  redis = await pool.connect();
+});
+afterAll(() => pool.close());
+
+describe('connections of an address', () => {
+  it('are counted for all nodes together', async () => {
+    const [one, two] = [nodeLimits(redis), nodeLimits(await pool.connect())];
+    expect(await tries(2, () => one.connection('ann'))).toEqual(['ok', 'ok']);
+    expect(await tries(2, () => two.connection('ann'))).toEqual(['ok', 'TOO_MANY_CONNECTIONS']);
+    expect(await tries(1, () => one.connection('ann'))).toEqual(['TOO_MANY_CONNECTIONS']);
+    expect(await tries(1, () => one.connection('bob'))).toEqual(['ok']);
+    await one.connection('ann').catch(inOneMinute);
+    expect.assertions(6);
+  });
+
+  it('are forgotten after their time', async () => {
+    await nodeLimits(redis).connection('cid');
+    const key = `${pool.prefix}:limit:connections:cid`;
+    const leftMs = await redis.pttl(key);
+    expect(leftMs).toBeGreaterThan(50_000);
+    expect(leftMs).toBeLessThanOrEqual(60_000);
+  });
+
+  it('are counted by the node alone while Redis cannot be reached', async () => {
+    const away = await connectNowhere();
+    try {
+      const limits = nodeLimits(away);
+      expect(await tries(4, () => limits.connection('ann'))).toEqual(['ok', 'ok', 'ok', 'TOO_MANY_CONNECTIONS']);
+      await limits.connection('ann').catch(inOneMinute);
+      expect.assertions(3);
+    } finally {
+      away.disconnect();
+    }
+  });
+
+  it('are counted by the node alone when Redis goes away, and for all nodes when it is back', async () => {
+    const connection = await pool.connect();
+    const limits = nodeLimits(connection);
+    await limits.connection('dan');
+    const ended = once(connection, 'end');
+    connection.disconnect();
+    await ended;
+    expect(await tries(4, () => limits.connection('dan'))).toEqual(['ok', 'ok', 'ok', 'TOO_MANY_CONNECTIONS']);
+    await connection.connect();
+    expect(await tries(3, () => limits.connection('dan'))).toEqual(['ok', 'ok', 'TOO_MANY_CONNECTIONS']);
+  });
+});
+
+describe.each([
+  ['message', 'TOO_MANY_MESSAGES'],
+  ['request', 'TOO_MANY_REQUESTS'],
+] as const)('a %s', (what, code) => {
+  it('is counted for its user, and for all users of the address together', async () => {
+    const limits = nodeLimits(redis);
+    expect(await tries(4, () => limits[what]('ann', 'home'))).toEqual(['ok', 'ok', 'ok', code]);
+    expect(await tries(3, () => limits[what]('bob', 'home'))).toEqual(['ok', 'ok', code]);
+    expect(await tries(1, () => limits[what]('cid', 'elsewhere'))).toEqual(['ok']);
+    await limits[what]('ann', 'home').catch(inOneMinute);
+    await limits[what]('dan', 'home').catch(inOneMinute);
+    expect.assertions(7);
+  });
+
+  it('is counted apart from the other kind', async () => {
+    const limits = nodeLimits(redis);
+    await tries(5, () => limits[what]('ann', 'home'));
+    const other = what === 'message' ? 'request' : 'message';
+    expect(await tries(1, () => limits[other]('ann', 'home'))).toEqual(['ok']);
+  });
+
+  it('does not wait for Redis', async () => {
+    const away = await connectNowhere();
+    try {
+      const limits = nodeLimits(away);
+      expect(await tries(4, () => limits[what]('ann', 'home'))).toEqual(['ok', 'ok', 'ok', code]);
+    } finally {
+      away.disconnect();
+    }
+  });
+});
+
+it('no limit holds when they are off', async () => {
+  const limits = nodeLimits(redis, { RATE_LIMITS: 'off' });
+  expect(new Set(await tries(50, () => limits.connection('eve')))).toEqual(new Set(['ok']));
+  expect(new Set(await tries(50, () => limits.message('eve', 'home')))).toEqual(new Set(['ok']));
+  expect(new Set(await tries(50, () => limits.request('eve', 'home')))).toEqual(new Set(['ok']));
+  expect(await redis.exists(`${pool.prefix}:limit:connections:eve`)).toBe(0);
+});

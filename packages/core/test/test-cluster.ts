@@ -1,0 +1,157 @@
+import type { ServerEvents, StateReply } from '@passerby/protocol';
+import {
+  ChatService,
+  type Clients,
+  Lease,
+  MemoryNodeBus,
+  MemoryOutbox,
+  MemoryPairStore,
+  type SessionFact,
+  type UserState,
+} from '../src/index.ts';
+import { HeldChannels } from './held-channels.ts';
+import { HeldStore } from './held-store.ts';
+
+type EventName = keyof ServerEvents;
+export type Emitted = { [Name in EventName]: [event: Name, ...args: Parameters<ServerEvents[Name]>] }[EventName];
+
+/** Clients that remember what each user got. */
+export class RecordedClients implements Clients {
+  closed = 0;
+  /** Is told of every event too, in the moment in which it is emitted. */
+  onEvent: (userId: string, emitted: Emitted) => void = () => undefined;
+  readonly #emitted = new Map<string, Emitted[]>();
+
+  emit<Event extends EventName>(userId: string, ...emitted: [Event, ...Parameters<ServerEvents[Event]>]): void {
+    const known = emitted as unknown as Emitted;
+    this.of(userId).push(known);
+    this.onEvent(userId, known);
+  }
+
+  closeAll(): void {
+    this.closed++;
+  }
+
+  /** All that the user got, oldest first. */
+  of(userId: string): Emitted[] {
+    const emitted = this.#emitted.get(userId) ?? [];
+    this.#emitted.set(userId, emitted);
+    return emitted;
+  }
+
+  /** The texts that the user got. */
+  texts(userId: string): string[] {
+    return this.of(userId).flatMap(([event, payload]) => (event === 'message' ? [payload.message] : []));
+  }
+
+  forgetAll(): void {
+    this.#emitted.clear();
+  }
+}
+
+/** A service whose commands answer with the state that an acknowledgement would tell. */
+export class AnsweringService {
+  readonly #service: ChatService;
+
+  constructor(service: ChatService) {
+    this.#service = service;
+  }
+
+  start = () => this.#service.start();
+  stop = () => this.#service.stop();
+  census = () => this.#service.census();
+  connect = (userId: string) => this.#service.connect(userId);
+  disconnect = (userId: string) => this.#service.disconnect(userId);
+  send = (userId: string, text: string) => this.#service.send(userId, text);
+
+  get ready(): boolean {
+    return this.#service.ready;
+  }
+
+  async search(userId: string): Promise<StateReply> {
+    await this.#service.search(userId);
+    return this.#service.stateOf(userId);
+  }
+
+  async skip(userId: string): Promise<StateReply> {
+    await this.#service.skip(userId);
+    return this.#service.stateOf(userId);
+  }
+
+  async endChat(userId: string): Promise<StateReply> {
+    await this.#service.endChat(userId);
+    return this.#service.stateOf(userId);
+  }
+}
+
+/** A node of the cluster, in this process. */
+export interface TestNode {
+  service: AnsweringService;
+  store: HeldStore;
+  lease: Lease;
+  clients: RecordedClients;
+  counts: { matched: number; local: number; remote: number; dropped: number };
+  warnings: string[];
+}
+
+export const leaseMs = 4000;
+
+/** Several nodes in one process over the in-memory model. */
+export class TestCluster {
+  readonly channels = new HeldChannels();
+  readonly outbox = new MemoryOutbox();
+  readonly store: MemoryPairStore;
+  readonly nodes: TestNode[] = [];
+
+  constructor(options: { now?: () => number; random?: () => number } = {}) {
+    this.store = new MemoryPairStore({ channels: this.channels, outbox: this.outbox, ...options });
+  }
+
+  addNode(): TestNode {
+    const store = new HeldStore(this.store);
+    const counts = { matched: 0, local: 0, remote: 0, dropped: 0 };
+    const warnings: string[] = [];
+    const log = { info: () => undefined, warn: (_fields: object, text: string) => void warnings.push(text) };
+    const lease = new Lease({ store, leaseMs, log });
+    const clients = new RecordedClients();
+    const meter = {
+      matched: () => void counts.matched++,
+      relayed: (route: 'local' | 'remote') => void counts[route]++,
+      dropped: () => void counts.dropped++,
+    };
+    const bus = new MemoryNodeBus(this.channels);
+    const service = new AnsweringService(new ChatService({ store, bus, clients, lease, meter, log }));
+    const node = { service, store, lease, clients, counts, warnings };
+    this.nodes.push(node);
+    return node;
+  }
+
+  async startNode(): Promise<TestNode> {
+    const node = this.addNode();
+    await node.service.start();
+    return node;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.nodes.map(node => node.service.stop()));
+  }
+
+  async facts(): Promise<SessionFact[]> {
+    return (await this.outbox.read(Number.MAX_SAFE_INTEGER)).map(entry => entry.fact);
+  }
+
+  /** What the registry says of a user; nothing changes by asking. Revision 0: the user is not there. */
+  async registered(userId: string): Promise<UserState & { revision: number }> {
+    // No command has the number 0, so that the store takes it for one that it knows already.
+    const command = { userId, nodeId: '', requestId: 0, reason: 'end', messages: 0, forget: false } as const;
+    const [{ userId: _, ...state } = { userId, revision: 0, state: 'idle' as const }] = await this.store.leave(command);
+    return state;
+  }
+}
+
+/** Resolves when all that can happen without a timer has happened. */
+export function settled(): Promise<void> {
+  return new Promise(resolve => {
+    setImmediate(resolve);
+  });
+}
