@@ -9,13 +9,16 @@ export class ChatClient {
   readonly socket: Socket<ServerEvents, ClientEvents>;
   /** All that it received and no `next` has taken yet, oldest first. */
   readonly received: Received[] = [];
-  #arrived: () => void = () => undefined;
+  /** All that it ever received, acknowledgements included, as JSON. */
+  readonly transcript: string[] = [];
+  readonly #waiting = new Set<() => void>();
 
   private constructor(url: string, options: Partial<ManagerOptions & SocketOptions>) {
     this.socket = io(url, { forceNew: true, reconnection: false, ...options });
     this.socket.onAny((event, ...args) => {
       this.received.push({ event, args } as Received);
-      this.#arrived();
+      this.transcript.push(JSON.stringify([event, ...args]));
+      for (const wake of this.#waiting) wake();
     });
   }
 
@@ -43,14 +46,42 @@ export class ChatClient {
       const [found] = at < 0 ? [] : this.received.splice(at, 1);
       if (found) return found.args[0] as Parameters<ServerEvents[Name]>[0];
       await new Promise<void>(resolve => {
-        this.#arrived = resolve;
+        const wake = () => {
+          this.#waiting.delete(wake);
+          resolve();
+        };
+        this.#waiting.add(wake);
       });
     }
   }
 
+  /** What it received and no `next` has taken yet, of one event: the first argument of each. */
+  all<Name extends Event>(event: Name): Parameters<ServerEvents[Name]>[0][] {
+    return this.received.flatMap(each =>
+      each.event === event ? [each.args[0] as Parameters<ServerEvents[Name]>[0]] : [],
+    );
+  }
+
   /** Sends an event and waits for its acknowledgement. */
-  ask(event: string, ...args: unknown[]): Promise<Ack<Record<string, unknown>>> {
-    return (this.socket as Socket).emitWithAck(event, ...args);
+  async ask(event: string, ...args: unknown[]): Promise<Ack<Record<string, unknown>>> {
+    const reply = await (this.socket as Socket).emitWithAck(event, ...args);
+    this.transcript.push(JSON.stringify(reply));
+    return reply;
+  }
+
+  /** Sends an event without asking for an acknowledgement. */
+  tell(event: string, ...args: unknown[]): void {
+    (this.socket as Socket).emit(event, ...args);
+  }
+
+  /** Resolves with the reason when the connection is gone. */
+  disconnected(): Promise<Socket.DisconnectReason> {
+    return new Promise(resolve => this.socket.once('disconnect', resolve));
+  }
+
+  /** Resolves when it is connected: the next time, if it is connected now. */
+  connected(): Promise<void> {
+    return new Promise(resolve => this.socket.once('connect', resolve));
   }
 
   /**

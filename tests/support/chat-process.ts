@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { RedisPool } from './redis-pool.ts';
@@ -15,19 +15,42 @@ export interface LogLine {
 
 /** A chat node as production runs it: a process of its own, on a free port. */
 export class ChatProcess {
-  readonly url: string;
+  url = '';
   readonly process: ChildProcess;
   /** All that it has logged. */
-  readonly log: LogLine[];
+  readonly log: LogLine[] = [];
+  /** What it wrote elsewhere than to its log: nothing, in good order. */
+  errors = '';
+  readonly #logged = new EventEmitter();
+  #closed = false;
 
-  private constructor(url: string, process: ChildProcess, log: LogLine[]) {
-    this.url = url;
+  private constructor(process: ChildProcess) {
     this.process = process;
-    this.log = log;
+    process.stderr?.on('data', chunk => {
+      this.errors += chunk;
+    });
+    process.once('close', () => {
+      this.#closed = true;
+      this.#logged.emit('line');
+    });
+    this.#logged.setMaxListeners(0);
+    if (process.stdout) {
+      createInterface(process.stdout).on('line', line => {
+        this.log.push(JSON.parse(line));
+        this.#logged.emit('line');
+      });
+    }
   }
 
   /** Starts a node in a pool and waits until it takes users. Limits are off unless `environment` says otherwise. */
   static async start(pool: RedisPool, environment: Record<string, string> = {}): Promise<ChatProcess> {
+    const node = await ChatProcess.launch(pool, environment);
+    await node.logged('This process is a node now.');
+    return node;
+  }
+
+  /** Starts a node and waits only until it listens. */
+  static async launch(pool: RedisPool, environment: Record<string, string> = {}): Promise<ChatProcess> {
     const child = spawn(process.execPath, [entry], {
       env: {
         PATH: process.env.PATH,
@@ -41,23 +64,24 @@ export class ChatProcess {
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const log: LogLine[] = [];
-    let port: unknown;
-    let errors = '';
-    child.stderr.on('data', chunk => {
-      errors += chunk;
-    });
-    const ready = new Promise<void>((resolve, reject) => {
-      child.once('exit', code => reject(new Error(`The chat node ended with code ${code}: ${errors}`)));
-      createInterface(child.stdout).on('line', line => {
-        const entry: LogLine = JSON.parse(line);
-        log.push(entry);
-        if (entry.msg === 'Listening.') port = entry.port;
-        if (entry.msg === 'This process is a node now.') resolve();
-      });
-    });
-    await ready;
-    return new ChatProcess(`http://127.0.0.1:${port}`, child, log);
+    const node = new ChatProcess(child);
+    const { port } = await node.logged('Listening.');
+    node.url = `http://127.0.0.1:${port}`;
+    return node;
+  }
+
+  /** The `count`th line of the log with this message. Waits for it; rejects when the process ends without it. */
+  async logged(msg: string, count = 1): Promise<LogLine> {
+    for (;;) {
+      const line = this.log.filter(each => each.msg === msg)[count - 1];
+      if (line) return line;
+      if (this.#closed) throw new Error(`The chat node ended without logging "${msg}". ${this.errors}`);
+      await once(this.#logged, 'line');
+    }
+  }
+
+  get ended(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
   async metric(name: string): Promise<number> {
@@ -66,9 +90,16 @@ export class ChatProcess {
     return Number(line?.slice(name.length + 1));
   }
 
+  /** The status of an HTTP request. */
+  async status(path: string, options: RequestInit = {}): Promise<number> {
+    const response = await fetch(this.url + path, options);
+    await response.arrayBuffer();
+    return response.status;
+  }
+
   /** Sends a signal and waits for the end. @returns the exit code, or null when the signal itself ended it */
   async end(signal: NodeJS.Signals): Promise<number | null> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return this.process.exitCode;
+    if (this.ended) return this.process.exitCode;
     const exit = once(this.process, 'exit');
     this.process.kill(signal);
     const [code] = await exit;

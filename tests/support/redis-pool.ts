@@ -1,16 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { connectRedis } from '@passerby/redis';
+import type { SessionFact } from '@passerby/core';
+import { connectRedis, RedisOutbox } from '@passerby/redis';
 import type { Redis } from 'ioredis';
+import { eventually } from './eventually.ts';
 
 const silent = { info: () => undefined, warn: () => undefined };
 
 /** A pool of its own in the Redis of the run: a unique prefix, and connections that close with it. */
 export class RedisPool {
-  readonly url = process.env.TEST_REDIS_URL ?? '';
+  readonly url: string;
   readonly prefix = `test-${randomBytes(6).toString('hex')}`;
   readonly pool = 'lobby';
   readonly #connections: Redis[] = [];
+
+  /** @param url another Redis than that of the run */
+  constructor(url = process.env.TEST_REDIS_URL ?? '') {
+    this.url = url;
+  }
 
   get location(): { prefix: string; pool: string } {
     return { prefix: this.prefix, pool: this.pool };
@@ -23,13 +30,27 @@ export class RedisPool {
     return redis;
   }
 
-  /** The names of the pool's keys, without the outbox, whose entries only a recorder removes. */
+  /** The names of the pool's keys, without those that last: the outbox, which a recorder empties, and the limits. */
   async keys(): Promise<string[]> {
-    const keys = await this.#connections[0]?.keys(`${this.prefix}:*`);
-    return (keys ?? []).filter(key => !key.endsWith(':outbox'));
+    const redis = this.#connections[0] ?? (await this.connect());
+    const keys = await redis.keys(`${this.prefix}:*`);
+    return keys.filter(key => !key.endsWith(':outbox') && !key.startsWith(`${this.prefix}:limit:`));
   }
 
-  /** Removes the outbox and the limits, which last, and closes the connections. What else is left fails the run. */
+  /** Resolves when the registry holds no user: all that the clients of the test did is over. */
+  async untilEmpty(): Promise<void> {
+    const redis = this.#connections[0] ?? (await this.connect());
+    await eventually(async () => expect(await redis.hgetall(`${this.prefix}:{${this.pool}}:users`)).toEqual({}));
+  }
+
+  /** All session facts of the pool, oldest first. */
+  async facts(): Promise<SessionFact[]> {
+    const redis = this.#connections[0] ?? (await this.connect());
+    const entries = await new RedisOutbox(redis, this.location).read(100_000, 1);
+    return entries.map(({ fact }) => fact);
+  }
+
+  /** Removes what lasts and closes the connections. What else is left fails the run. */
   async close(): Promise<void> {
     const redis = this.#connections[0] ?? (await this.connect());
     const lasting = await redis.keys(`${this.prefix}:limit:*`);

@@ -1,0 +1,30 @@
+import { relative } from 'node:path';
+import type { ClusterParts } from './cluster.ts';
+import type { Config } from './config.ts';
+
+/** The table that a newcomer sees: what runs, where, and how to reach the database. */
+export function summary(parts: ClusterParts, config: Config): string {
+  const here = (path: string) => relative(process.cwd(), path) || '.';
+  const database = new URL(parts.databaseUrl);
+  const password = parts.passwordFile ? `$(cat ${here(parts.passwordFile)})` : '…';
+  const at = (port: number, path = '') => `http://localhost:${port}${path}`;
+  const rows = [
+    ['public address', at(parts.publicPort)],
+    ...parts.nodePorts.map((port, index) => [`chat node ${index + 1}`, at(port)]),
+    ['recorder', at(parts.recorderPort, '/metrics')],
+    ['Redis', `redis://${new URL(parts.redisUrl).host}`],
+    ['PostgreSQL', `postgresql://${database.host}${database.pathname}`],
+  ];
+  const address = `"postgresql://${database.username}:${password}@${database.host}${database.pathname}"`;
+  return `
+Passerby runs. Open ${at(parts.publicPort)} in two browser tabs and chat.
+
+${rows.map(([name = '', where = '']) => `  ${name.padEnd(16)}${where}`).join('\n')}
+
+  Database:       psql ${address}
+                  DATABASE_URL=${address} npx prisma studio
+  Logs:           ${here(config.dataDir)}/logs/*.log
+  Data:           stays in ${here(config.dataDir)}
+  Stop:           Ctrl-C
+`;
+}

@@ -1,0 +1,513 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorTexts } from '@passerby/protocol';
+import fc from 'fast-check';
+import { ChatClient, pair } from './support/chat-client.ts';
+import { ChatProcess } from './support/chat-process.ts';
+import { eventually } from './support/eventually.ts';
+import { RawWebSocket } from './support/raw-web-socket.ts';
+import { RedisPool } from './support/redis-pool.ts';
+
+const webSocket = { transports: ['websocket'] };
+const maxPacketBytes = 64 * 1024;
+const megabyte = 1024 * 1024;
+
+/** Two people who chat all the time from node to node, and must not notice anything of what others do. */
+class Bystanders {
+  #stopped = false;
+  #sent = 0;
+  readonly #ann: ChatClient;
+  readonly #bob: ChatClient;
+  readonly #talking: Promise<void>;
+
+  private constructor(ann: ChatClient, bob: ChatClient) {
+    this.#ann = ann;
+    this.#bob = bob;
+    this.#talking = this.#talk();
+  }
+
+  static async start(first: string, second: string): Promise<Bystanders> {
+    const [ann, bob] = [await ChatClient.connect(first, webSocket), await ChatClient.connect(second, webSocket)];
+    await pair(ann, bob);
+    return new Bystanders(ann, bob);
+  }
+
+  /** Stops them and checks that each got all that the other said, in order, and nothing else. */
+  async check(): Promise<void> {
+    this.#stopped = true;
+    await this.#talking;
+    expect(this.#sent).toBeGreaterThan(0);
+    const said = Array.from({ length: this.#sent }, (_, n) => `line ${n}`);
+    for (const client of [this.#ann, this.#bob]) {
+      await eventually(() => expect(client.received.length).toBeGreaterThanOrEqual(said.length));
+      expect(client.all('message').map(({ message }) => message)).toEqual(said);
+      expect(client.received).toHaveLength(said.length);
+      expect(client.socket.connected).toBe(true);
+    }
+    for (const client of [this.#ann, this.#bob]) client.close();
+  }
+
+  async #talk(): Promise<void> {
+    while (!this.#stopped) {
+      const text = `line ${this.#sent++}`;
+      const replies = await Promise.all([this.#ann.ask('message', text), this.#bob.ask('message', text)]);
+      expect(replies.map(({ ok }) => ok)).toEqual([true, true]);
+    }
+  }
+}
+
+const pool = new RedisPool();
+let node: ChatProcess;
+let other: ChatProcess;
+let bystanders: Bystanders;
+let lurkers: RawWebSocket[];
+let memoryBefore: number;
+const opened: { close(): void }[] = [];
+
+async function connect(url = node.url, options = {}): Promise<ChatClient> {
+  const client = await ChatClient.connect(url, { ...webSocket, ...options });
+  opened.push(client);
+  return client;
+}
+
+async function join(): Promise<RawWebSocket> {
+  const raw = await RawWebSocket.join(node.url);
+  opened.push(raw);
+  return raw;
+}
+
+function residentBytes(): Promise<number> {
+  return node.metric('process_resident_memory_bytes');
+}
+
+beforeAll(async () => {
+  // A heap this small makes growth without bound a crash.
+  [node, other] = await Promise.all([
+    ChatProcess.start(pool, { NODE_OPTIONS: '--max-old-space-size=128', LOG_LEVEL: 'debug' }),
+    ChatProcess.start(pool),
+  ]);
+  memoryBefore = await residentBytes();
+  // They open a connection and then do nothing: the last test looks what became of them.
+  lurkers = await Promise.all(Array.from({ length: 200 }, () => RawWebSocket.open(other.url)));
+});
+
+beforeEach(async () => {
+  bystanders = await Bystanders.start(node.url, other.url);
+});
+
+afterEach(async () => {
+  for (const each of opened.splice(0)) each.close();
+  await bystanders.check();
+  await pool.untilEmpty();
+  expect(node.ended).toBe(false);
+  expect(await node.status('/readyz')).toBe(200);
+  expect(node.log.filter(({ level }) => level >= 40)).toEqual([]);
+  expect(node.errors).toBe('');
+});
+
+afterAll(async () => {
+  for (const lurker of lurkers) lurker.close();
+  const codes = await Promise.all([node, other].map(each => each.stop()));
+  const keys = await pool.keys();
+  await pool.close();
+  expect(codes).toEqual([0, 0]);
+  expect(keys).toEqual([]);
+});
+
+describe('values of any kind', () => {
+  const knownCodes = Object.keys(errorTexts);
+  const value = fc.oneof(
+    fc.jsonValue({ maxDepth: 4 }),
+    fc.uint8Array({ maxLength: 32 }),
+    fc.string({ unit: 'binary', maxLength: 600 }),
+    fc.record({ message: fc.jsonValue() }),
+    fc.record({ text: fc.anything({ maxDepth: 1 }) }),
+    fc.constantFrom<unknown>(
+      ...[undefined, null, '', 0, -1, 1e308, true, [], {}, [[]], { message: {} }, { message: null, text: [] }],
+      JSON.parse('{"__proto__":{"message":"x"}}'),
+      JSON.parse('{"constructor":{"prototype":{"message":"x"}}}'),
+      JSON.parse('{"message":{"toString":"x","length":3}}'),
+    ),
+  );
+  const event = fc.oneof(
+    fc.constantFrom('message', 'search', 'Message', 'error', '__proto__', 'constructor', 'toString', 'hasOwnProperty'),
+    fc.string({ maxLength: 20 }).filter(name => !/^(skip|end_chat|connect.*|disconnect.*|.*Listener)$/.test(name)),
+  );
+
+  it('are answered, and reach a partner only as a message of the known form', async () => {
+    const [mallory, peer] = [await connect(), await connect(other.url)];
+    await pair(mallory, peer);
+    await fc.assert(
+      fc.asyncProperty(event, fc.array(value, { maxLength: 3 }), async (name, args) => {
+        const reply = await mallory.ask(name, ...args);
+        if (!reply.ok) {
+          expect(knownCodes).toContain(reply.error.code);
+          return;
+        }
+        expect(name).toBe('message');
+        const received = await peer.next('message');
+        expect(received).toEqual({ id: reply.id, message: expect.any(String), at: reply.at });
+        expect(received.message).not.toBe('');
+        expect(received.message.length).toBeLessThanOrEqual(1000);
+      }),
+      { numRuns: 500 },
+    );
+    expect(await mallory.ask('message', 'the end')).toMatchObject({ ok: true });
+    expect(await peer.next('message')).toMatchObject({ message: 'the end' });
+    expect([...mallory.received, ...peer.received]).toEqual([]);
+  });
+
+  it('may be large, up to the limit of a packet; beyond it the connection ends', async () => {
+    const mallory = await connect();
+    const invalid = { ok: false, error: { code: 'INVALID_MESSAGE' } };
+    expect(await mallory.ask('message', 'x'.repeat(maxPacketBytes - 100))).toMatchObject(invalid);
+    expect(await mallory.ask('message', { message: 'x', more: 'x'.repeat(60_000) })).toMatchObject({
+      error: { code: 'NOT_IN_CHAT' },
+    });
+    const gone = mallory.disconnected();
+    mallory.tell('message', 'x'.repeat(maxPacketBytes));
+    expect(await gone).toBe('transport close');
+  });
+});
+
+/** Each is sent in one text frame, after the namespace was joined. */
+const packets = [
+  ...['', '0', '0{}', '1', '2', '2probe', '3', '3probe', '4', '5', '6', '7', 'x', '\u0000', 'b4AAAA', '{"a":1}'],
+  ...['40', '40{"token":1}', '40{"__proto__":{"a":1}}', '40"x"', '40/admin,', '40/nope,{}', '40/__proto__,'],
+  ...['41', '41/nope,', '42', '421', '42[]', '42{}', '42null', '42"x"', '42[null]', '42[{}]', '42[1]', '42[1e999]'],
+  ...['42["disconnect"]', '42["disconnecting"]', '42["connect"]', '42["connect_error"]', '42["newListener"]'],
+  ...['42["removeListener"]', '42["error"]', '42["error",{"code":"x"}]', '4277["error"]', '42["__proto__"]'],
+  ...['42["message"', '42["message","\\ud800"]', '42-1["message","x"]', '421e9["message","x"]', '42 ["search"]'],
+  ...['4200000000000000000000["message","x"]', '42999999999999999999999999["search"]', '42/nope,["message","x"]'],
+  ...[
+    '43',
+    '430[]',
+    '431[{}]',
+    '4399999999[]',
+    '43{}',
+    '44',
+    '44{"message":"x"}',
+    '44"x"',
+    '45',
+    '45-',
+    '451-',
+    '450-[]',
+  ],
+  ...['4511-["x"]', '45-1-["x"]', '451-["message",{"_placeholder":true,"num":0}]', '45NaN-[]', '452-["message",{}]'],
+  ...['461-[{"_placeholder":true,"num":0}]', '46', '47', '48', '49', '4:', `42["message",${'['.repeat(20_000)}`],
+  `42["message",${'['.repeat(30_000)}${']'.repeat(30_000)}]`,
+  `421["search",${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}]`,
+  `451-["message",${'['.repeat(30_000)}${']'.repeat(30_000)}]`,
+  `42["${'x'.repeat(60_000)}"]`,
+  `42[${'"message",'.repeat(6000)}1]`,
+  `42["message",${'9'.repeat(60_000)}]`,
+];
+
+/** Whatever it did, its own connection is answered or ended; it never stays without either. */
+async function expectAnswerOrEnd(raw: RawWebSocket): Promise<void> {
+  const reply = await raw.ask('barrier');
+  if (reply !== undefined) expect(reply).toMatchObject({ ok: false, error: { code: 'UNKNOWN_EVENT' } });
+  raw.close();
+}
+
+describe('packets that no client sends', () => {
+  it.each(packets.map(packet => [packet.length > 60 ? `${packet.slice(0, 60)}…` : packet, packet]))(
+    'end the connection or are answered: %j',
+    async (_name, packet) => {
+      const raw = await join();
+      raw.send(packet);
+      await expectAnswerOrEnd(raw);
+    },
+  );
+
+  it('end the connection or are answered: any text', async () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 100 }),
+      fc.jsonValue().map(json => `42${JSON.stringify(json)}`),
+      fc
+        .tuple(fc.constantFrom(...'0123456789'), fc.constantFrom(...'0123456'), fc.string())
+        .map(parts => parts.join('')),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(text, { minLength: 1, maxLength: 4 }), async texts => {
+        const raw = await join();
+        for (const each of texts) raw.send(each);
+        await expectAnswerOrEnd(raw);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  const placeholder = '["message",{"_placeholder":true,"num":0}]';
+  it.each<[string, (raw: RawWebSocket) => void]>([
+    ['binary that nobody announced', raw => raw.sendBinary(Buffer.alloc(100))],
+    ['an announced attachment that is a text instead', raw => raw.send(`451-${placeholder}`)],
+    [
+      'an attachment in a place that does not exist',
+      raw => {
+        raw.send('451-["message",{"_placeholder":true,"num":"__proto__"}]');
+        raw.sendBinary(Buffer.alloc(1));
+      },
+    ],
+    [
+      'an attachment below thousands of arrays',
+      raw => {
+        raw.send(`451-["message",${'['.repeat(30_000)}${']'.repeat(30_000)}]`);
+        raw.sendBinary(Buffer.alloc(1));
+      },
+    ],
+    [
+      'a binary message',
+      raw => {
+        raw.send(`451-${placeholder}`);
+        raw.sendBinary(Buffer.alloc(1000));
+      },
+    ],
+    ['a text that is not Unicode', raw => raw.sendFrame(0x81, Buffer.from([0x34, 0x32, 0xff, 0xfe]))],
+    ['a frame with reserved bits', raw => raw.sendFrame(0xf1, Buffer.from('42["search"]'))],
+    ['an opcode that does not exist', raw => raw.sendFrame(0x8b, Buffer.from('x'))],
+    ['a ping that is too long', raw => raw.sendFrame(0x89, Buffer.alloc(1000))],
+    ['a continuation of nothing', raw => raw.sendFrame(0x80, Buffer.from('x'))],
+    ['a frame that says it is enormous', raw => raw.sendBytes(Buffer.from('81fffffffffffffffffe00000000', 'hex'))],
+    ['a frame without a mask', raw => raw.sendBytes(Buffer.from('8102' + '3432', 'hex'))],
+    ['bytes that are no frame', raw => raw.sendBytes(Buffer.alloc(5000, 0xaa))],
+    ['a message that is too large', raw => raw.send(`42["message","${'x'.repeat(maxPacketBytes)}"]`)],
+  ])('end the connection or are answered: %s', async (_name, send) => {
+    const raw = await join();
+    send(raw);
+    await expectAnswerOrEnd(raw);
+  });
+
+  it('join the namespace many times at once, and make nobody more than one chat', async () => {
+    const raw = await RawWebSocket.open(node.url);
+    opened.push(raw);
+    for (let n = 0; n < 100; n++) raw.send('40');
+    for (let n = 0; n < 100; n++) raw.send(`40/namespace-${n},`);
+    await raw.next('40');
+    await expectAnswerOrEnd(raw);
+  });
+
+  it('change no prototype', async () => {
+    const [mallory, peer] = [await connect(), await connect()];
+    await pair(mallory, peer);
+    const raw = await join();
+    raw.send(
+      '42["message",{"__proto__":{"message":"polluted","ok":true},"constructor":{"prototype":{"text":"polluted"}}}]',
+    );
+    raw.send('42["search",{"__proto__":{"message":"polluted"}}]');
+    await raw.ask('barrier');
+    expect(await mallory.ask('message', {})).toMatchObject({ ok: false, error: { code: 'INVALID_MESSAGE' } });
+    expect(await mallory.ask('message')).toMatchObject({ ok: false, error: { code: 'INVALID_MESSAGE' } });
+    await mallory.ask('message', 'the end');
+    expect(await peer.next('message')).toMatchObject({ message: 'the end' });
+    expect(peer.received).toEqual([]);
+  });
+});
+
+describe('five thousand events at once', () => {
+  const many = Array.from({ length: 5000 }, (_, n) => n);
+
+  it('get an answer each: messages without a chat', async () => {
+    const mallory = await connect();
+    for (const n of many) mallory.tell('message', String(n));
+    const errors = new Promise<void>(resolve => {
+      let count = 0;
+      mallory.socket.on('error', () => ++count === many.length && resolve());
+    });
+    await errors;
+    expect(new Set(mallory.all('error'))).toEqual(new Set([errorTexts.NOT_IN_CHAT]));
+  });
+
+  it('get an answer each: commands', async () => {
+    const mallory = await connect();
+    const commands = ['search', 'skip', 'end_chat', 'skip', 'nothing'];
+    const replies = await Promise.all(many.map(n => mallory.ask(commands[n % commands.length] ?? '')));
+    const codes = new Set(replies.map(reply => (reply.ok ? 'ok' : reply.error.code)));
+    expect([...codes].toSorted()).toEqual(['TOO_MANY_REQUESTS', 'UNKNOWN_EVENT', 'ok']);
+    await mallory.ask('end_chat');
+  });
+
+  it('all reach the partner, when nothing limits them', async () => {
+    const [mallory, peer] = [await connect(), await connect(other.url)];
+    await pair(mallory, peer);
+    const replies = await Promise.all(many.map(n => mallory.ask('message', String(n))));
+    expect(replies.filter(({ ok }) => !ok)).toEqual([]);
+    await eventually(() => expect(peer.received).toHaveLength(many.length));
+    expect(peer.all('message').map(({ message }) => message)).toEqual(many.map(String));
+  });
+
+  it('may be answers to questions that nobody asked', async () => {
+    const raw = await join();
+    for (const n of many) raw.send(`43${n}[{"ok":true}]`);
+    expect(await raw.ask('barrier')).toMatchObject({ ok: false });
+  });
+});
+
+describe('polling', () => {
+  const path = '/socket.io/?EIO=4&transport=polling';
+
+  async function handshake(): Promise<string> {
+    const response = await fetch(node.url + path);
+    return JSON.parse((await response.text()).slice(1)).sid;
+  }
+
+  const post = (sid: string, body: string) => node.status(`${path}&sid=${sid}`, { method: 'POST', body });
+
+  it.each([
+    ['an unknown id', `${path}&sid=nobody`, {}, 400],
+    ['an id that every object has', `${path}&sid=__proto__`, {}, 400],
+    ['an unknown transport', '/socket.io/?EIO=4&transport=pigeon', {}, 400],
+    ['a transport that every object has', '/socket.io/?EIO=4&transport=constructor', {}, 400],
+    ['no transport', '/socket.io/?EIO=4', {}, 400],
+    ['an old protocol', '/socket.io/?EIO=3&transport=polling', {}, 400],
+    ['a handshake by POST', path, { method: 'POST', body: '40' }, 400],
+    ['a handshake by DELETE', path, { method: 'DELETE' }, 400],
+  ])('is refused with %s', async (_name, url, options, status) => {
+    expect(await node.status(url, options)).toBe(status);
+  });
+
+  it('ends when a client polls twice at once', async () => {
+    const sid = await handshake();
+    expect(await post(sid, '40')).toBe(200);
+    await node.status(`${path}&sid=${sid}`);
+    const statuses = await Promise.all([node.status(`${path}&sid=${sid}`), node.status(`${path}&sid=${sid}`)]);
+    expect(statuses.toSorted()).toEqual([200, 400]);
+    expect(await node.status(`${path}&sid=${sid}`)).toBe(400);
+  });
+
+  it('ends when a client sends too much', async () => {
+    const sid = await handshake();
+    expect(await post(sid, '40')).toBe(200);
+    expect(await post(sid, `42["message","${'x'.repeat(megabyte)}"]`).catch(() => 413)).toBe(413);
+  });
+
+  it.each(['', 'x', '42["search"', '\u001e'.repeat(1000), '40\u001e40\u001e40', '4', 'bAAAA', '42["disconnect"]'])(
+    'takes any body: %j',
+    async body => {
+      const sid = await handshake();
+      expect([200, 400]).toContain(await post(sid, body));
+      const ended = [200, 400];
+      expect(ended).toContain(await post(sid, '1'));
+    },
+  );
+});
+
+describe('a client that reads nothing', () => {
+  it('is cut off, its partner is told, and the memory comes back', async () => {
+    const mallory = await connect();
+    const stalled = await join();
+    expect(await mallory.ask('search')).toMatchObject({ state: 'waiting' });
+    expect(await stalled.ask('search')).toMatchObject({ state: 'paired' });
+    stalled.stall();
+
+    let left = false;
+    mallory.socket.on('partner_left', () => {
+      left = true;
+    });
+    let peak = 0;
+    const text = '€'.repeat(500);
+    while (!left) {
+      await Promise.all(Array.from({ length: 500 }, () => mallory.ask('message', text)));
+      peak = Math.max(peak, await residentBytes());
+    }
+    expect(await mallory.next('partner_left')).toMatchObject({ reason: 'disconnect' });
+    expect(peak - memoryBefore).toBeLessThan(150 * megabyte);
+    // The connection itself is gone, too: the node does not wait for a farewell from a client that reads nothing.
+    await eventually(() => {
+      stalled.send('3');
+      expect(stalled.isClosed).toBe(true);
+    });
+  });
+});
+
+describe('connections that never say anything', () => {
+  it('are closed', async () => {
+    await Promise.all(lurkers.map(lurker => lurker.closed));
+  });
+});
+
+describe('the memory of the node', () => {
+  it('is about what it was', async () => {
+    await eventually(async () => expect((await residentBytes()) - memoryBefore).toBeLessThan(120 * megabyte));
+  });
+});
+
+describe('limits', () => {
+  let limited: ChatProcess;
+
+  async function limitedNode(environment: Record<string, string>): Promise<void> {
+    limited = await ChatProcess.start(pool, { RATE_LIMITS: 'on', TRUST_PROXY: 'loopback', ...environment });
+  }
+
+  /** Asks again when the node said that it makes sense, until it works. */
+  async function askUntilAllowed(client: ChatClient, event: string, ...args: unknown[]): Promise<void> {
+    for (;;) {
+      const reply = await client.ask(event, ...args);
+      if (reply.ok) return;
+      await delay(reply.error.retryAfterMs ?? 0);
+    }
+  }
+
+  afterEach(async () => {
+    expect(await limited.stop()).toBe(0);
+  });
+
+  it('hold for the messages of a user, who may go on later', async () => {
+    await limitedNode({ LIMIT_USER_MESSAGES: '3/1' });
+    const [ann, bob] = [await connect(limited.url), await connect(other.url)];
+    await pair(ann, bob);
+    const replies = await Promise.all(['1', '2', '3', '4', '5'].map(text => ann.ask('message', text)));
+    expect(replies.map(({ ok }) => ok)).toEqual([true, true, true, false, false]);
+    expect(replies.at(-1)).toEqual({
+      ok: false,
+      error: { code: 'TOO_MANY_MESSAGES', message: 'Too many messages sent', retryAfterMs: expect.any(Number) },
+    });
+    const error = new Promise(resolve => ann.socket.once('error', (...args) => resolve(args)));
+    ann.tell('message', '6');
+    const details = { code: 'TOO_MANY_MESSAGES', retryAfterMs: expect.any(Number) };
+    expect(await error).toEqual(['Too many messages sent', details]);
+    await askUntilAllowed(ann, 'message', '7');
+    const texts: string[] = [];
+    while (texts.at(-1) !== '7') texts.push((await bob.next('message')).message);
+    expect(texts).toEqual(['1', '2', '3', '7']);
+  });
+
+  it('hold for other events of a user', async () => {
+    await limitedNode({ LIMIT_USER_REQUESTS: '2/1' });
+    const [ann, eve] = [await connect(limited.url), await connect(limited.url)];
+    await Promise.all([ann.ask('end_chat'), ann.ask('end_chat')]);
+    expect(await ann.ask('skip')).toMatchObject({ error: { code: 'TOO_MANY_REQUESTS', message: 'Too many requests' } });
+    expect(await eve.ask('end_chat')).toMatchObject({ ok: true });
+    await askUntilAllowed(ann, 'end_chat');
+  });
+
+  it('hold for all users of an address together', async () => {
+    await limitedNode({ LIMIT_ADDRESS_REQUESTS: '3/60' });
+    const from = (address: string) => ({ extraHeaders: { 'x-forwarded-for': address } });
+    const [ann, bob] = await Promise.all([1, 2].map(() => connect(limited.url, from('203.0.113.1'))));
+    const eve = await connect(limited.url, from('203.0.113.2'));
+    const replies = [];
+    for (const client of [ann, bob, ann, bob]) replies.push(await client?.ask('end_chat'));
+    expect(replies.map(reply => reply?.ok)).toEqual([true, true, true, false]);
+    expect(await eve.ask('end_chat')).toMatchObject({ ok: true });
+  });
+
+  it('hold for new connections from an address, on all nodes together', async () => {
+    const environment = { LIMIT_ADDRESS_CONNECTIONS: '3/2' };
+    await limitedNode(environment);
+    const second = await ChatProcess.start(pool, { RATE_LIMITS: 'on', TRUST_PROXY: 'loopback', ...environment });
+    const from = (address: string) => ({ extraHeaders: { 'x-forwarded-for': address } });
+    const urls = [limited.url, second.url, limited.url];
+    await Promise.all(urls.map(url => connect(url, from('203.0.113.9'))));
+    const refused = await connect(second.url, from('203.0.113.9')).catch((error: Error) => error);
+    expect(refused).toMatchObject({
+      message: errorTexts.TOO_MANY_CONNECTIONS,
+      data: { code: 'TOO_MANY_CONNECTIONS', retryAfterMs: expect.any(Number) },
+    });
+    await connect(second.url, from('203.0.113.10'));
+    const { retryAfterMs } = (refused as unknown as { data: { retryAfterMs: number } }).data;
+    expect(retryAfterMs).toBeLessThanOrEqual(2000);
+    await delay(retryAfterMs);
+    await connect(second.url, from('203.0.113.9'));
+    expect(await second.stop()).toBe(0);
+  });
+});
