@@ -58,12 +58,15 @@ const settings = z.object({
 
 export type Config = z.infer<typeof settings>;
 
+/** Settings are missing or wrong. The message is for the operator. */
+export class ConfigError extends Error {}
+
 /**
- * Reads the settings; .env.example tells what each one means.
+ * Reads the settings; .env.example tells what each one means. An empty value counts as not set.
  * @throws ConfigError with a line for each setting that is missing or wrong
  */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  // An empty value means that the setting is not set: this is how Compose passes variables that nobody set.
+  // Compose passes variables that nobody set as empty ones.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = settings.safeParse(given);
   if (parsed.success) return parsed.data;
@@ -87,8 +90,3 @@ function canBeTrusted(networks: string[]): boolean {
     return false;
   }
 }
-
-/** Settings are missing or wrong. The message is for the operator. */
-export class ConfigError extends Error {}
-
-export const settingNames = Object.keys(settings.shape);

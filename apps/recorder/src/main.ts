@@ -1,56 +1,50 @@
 import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { PrismaSessionLog } from '@passerby/database';
-import { RedisOutbox, whenReady } from '@passerby/redis';
-import { Redis } from 'ioredis';
+import { connectRedis, RedisOutbox, whenReady } from '@passerby/redis';
 import { pino } from 'pino';
-import { type Config, readConfig } from './config.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
 import { Metrics } from './metrics.ts';
 import { Recorder } from './recorder.ts';
 import { statusApp } from './status-app.ts';
 
-let config: Config;
 try {
-  config = readConfig();
+  await run(readConfig());
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`The recorder cannot start:\n${error.message}\n`);
+  process.exitCode = 1;
 }
 
-const logger = pino({ level: config.logLevel, name: 'recorder' });
-const metrics = new Metrics();
-const sessionLog = new PrismaSessionLog(config.databaseUrl);
+async function run(config: Config): Promise<void> {
+  const log = pino({ name: 'recorder', level: config.LOG_LEVEL });
+  const metrics = new Metrics();
+  const sessionLog = new PrismaSessionLog(config.DATABASE_URL);
 
-const lines = config.pools.map(pool => {
-  // A connection of its own, because reads block. Its commands fail at once when it is down, and within the socket's
-  // timeout when it is silent: the recorder tries again, and tells.
-  const redis = new Redis(config.redisUrl, {
-    connectionName: 'passerby-recorder',
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    connectTimeout: 5_000,
-    socketTimeout: 5_000,
+  const lines = config.POOLS.map(pool => {
+    // A connection for each pool, because reads block; they do so for less than the timeout.
+    const redis = connectRedis({ url: config.REDIS_URL, role: `recorder-${pool}`, log, commandTimeoutMs: 5000 });
+    const outbox = new RedisOutbox(redis, { prefix: config.REDIS_PREFIX, pool });
+    const recorder = new Recorder({ pool, outbox, sessionLog, batchSize: config.BATCH_SIZE, metrics, log });
+    return { redis, recorder };
   });
-  redis.on('error', error => logger.debug({ pool, err: error }, 'Redis connection'));
-  const outbox = new RedisOutbox(redis, { prefix: config.redisPrefix, pool });
-  const recorder = new Recorder({ pool, outbox, sessionLog, batchSize: config.batchSize, metrics, logger });
-  void whenReady(redis, 5_000).then(() => recorder.start());
-  return { redis, recorder };
-});
 
-const isReady = () => lines.every(({ recorder }) => recorder.isRecording);
-const server = statusApp(isReady, metrics).listen(config.port, error => {
-  if (!error) return logger.info({ pools: config.pools, port: config.port }, 'The recorder runs');
-  logger.fatal({ err: error }, `Port ${config.port} cannot be opened; set PORT to a free one`);
-  process.exit(1);
-});
+  const http = statusApp(() => lines.every(({ recorder }) => recorder.isRecording), metrics).listen(config.PORT);
+  try {
+    await once(http, 'listening');
+  } catch (error) {
+    for (const { redis } of lines) redis.disconnect();
+    throw new ConfigError(`Port ${config.PORT} cannot be used (${(error as Error).message}). Set PORT to another one.`);
+  }
+  log.info({ port: (http.address() as AddressInfo).port, pools: config.POOLS }, 'Listening.');
+  for (const { redis, recorder } of lines) void whenReady(redis, 5000).then(() => recorder.start());
 
-await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-logger.info('Stopping: recording what waits');
-await Promise.all(lines.map(({ recorder }) => recorder.stop()));
-for (const { redis } of lines) redis.disconnect();
-await sessionLog.close();
-server.closeAllConnections();
-server.close();
-logger.info('Stopped');
-process.exit(0);
+  const signal = await Promise.race(['SIGTERM', 'SIGINT'].map(name => once(process, name).then(() => name)));
+  log.info({ signal }, 'Stopping: recording what waits.');
+  await Promise.all(lines.map(({ recorder }) => recorder.stop()));
+  for (const { redis } of lines) redis.disconnect();
+  await sessionLog.close();
+  http.closeAllConnections();
+  http.close();
+  log.info('Stopped.');
+}

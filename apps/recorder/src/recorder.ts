@@ -17,7 +17,7 @@ export interface RecorderOptions {
   /** Facts in one write, at most. */
   batchSize: number;
   metrics: Metrics;
-  logger: Logger;
+  log: Logger;
 }
 
 type Step = 'read' | 'write' | 'remove';
@@ -121,10 +121,10 @@ export class Recorder {
 
   #refuse(entry: OutboxEntry | undefined, error: RefusedFactsError): void {
     if (!entry) return;
-    const { pool, metrics, logger } = this.#options;
+    const { pool, metrics, log } = this.#options;
     this.#refused.add(entry.id);
     metrics.refused.set({ pool }, this.#refused.size);
-    logger.error(
+    log.error(
       { pool, sessionId: entry.fact.sessionId, kind: entry.fact.kind, entryId: entry.id, err: error },
       'A session fact is refused and stays in the outbox',
     );
@@ -134,10 +134,10 @@ export class Recorder {
   #enter(condition: Condition, error?: unknown): void {
     if (condition === this.#condition) return;
     this.#condition = condition;
-    const { pool, logger } = this.#options;
-    if (condition === 'recording') logger.info({ pool }, 'Recording');
+    const { pool, log } = this.#options;
+    if (condition === 'recording') log.info({ pool }, 'Recording');
     else
-      logger.error(
+      log.error(
         { pool, err: error },
         `Recording is interrupted (${condition}); nothing is lost, and it is tried again`,
       );

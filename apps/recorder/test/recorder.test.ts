@@ -58,7 +58,7 @@ function newRecorder(log: SessionLog): Recorder {
       },
     },
   );
-  return new Recorder({ pool, outbox, sessionLog: log, batchSize: 10, metrics, logger });
+  return new Recorder({ pool, outbox, sessionLog: log, batchSize: 10, metrics, log: logger });
 }
 
 async function line(text: string): Promise<void> {

@@ -6,7 +6,7 @@ export interface RedisConnectionOptions {
   /** What the connection is for, in `CLIENT LIST` and in the log. */
   role: string;
   log: Log;
-  /** How long a command may take, in ms. Left out for connections that wait on purpose: subscribers, blocking reads. */
+  /** How long a command may take, in ms; longer than the blocking ones among them wait. Left out for subscribers. */
   commandTimeoutMs?: number;
 }
 

@@ -7,7 +7,7 @@ export class RedisOutbox implements Outbox {
   readonly #redis: Redis;
   readonly #key: string;
 
-  /** @param redis a connection of its own, without a command timeout: its reads block */
+  /** @param redis a connection of its own, for its reads block; its command timeout must be longer than they wait */
   constructor(redis: Redis, location: PoolLocation) {
     this.#redis = redis;
     this.#key = poolKeys(location).outbox;
