@@ -8,7 +8,12 @@ const OLDEST_REDIS = 7;
  * @throws Error that says what is wrong, without the password in the address.
  */
 export async function requireRedis(url: string): Promise<void> {
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 5_000 });
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    connectTimeout: 5_000,
+    commandTimeout: 5_000,
+  });
   let reason: unknown;
   redis.on('error', error => {
     reason = error;

@@ -18,7 +18,7 @@ export interface PostgresServerOptions {
   readonly dir: string;
   /** A free one is chosen if not given. */
   readonly port?: number;
-  /** For data that may be lost when the machine fails: nothing waits for the disk. Default: false. */
+  /** Nothing waits for the disk: for data that may be lost when the server is killed. Default: false. */
   readonly fast?: boolean;
   /** Default: `postgres.log` in `dir`. */
   readonly logFile?: string;

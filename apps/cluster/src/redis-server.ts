@@ -70,7 +70,14 @@ export class RedisServer {
 
 /** Whether it is this very server that answers on the port, with its data loaded. */
 async function answers({ url, process }: RedisServer): Promise<boolean> {
-  const probe = new Redis(url, { lazyConnect: true, retryStrategy: () => null, enableReadyCheck: false });
+  const probe = new Redis(url, {
+    lazyConnect: true,
+    enableReadyCheck: false,
+    retryStrategy: () => null,
+    // What else may have the port might never say a word.
+    connectTimeout: 1000,
+    commandTimeout: 1000,
+  });
   probe.on('error', () => {}); // Not being there yet is what we are waiting out.
   try {
     await probe.connect();

@@ -57,7 +57,10 @@ export async function unpackRedis({
     if (!(await binaryIn(unpacked, oldestMajor))) throw new Error('The unpacked package does not run on this system.');
     if (!(await binaryIn(result, oldestMajor))) {
       await rm(result, { recursive: true, force: true });
-      await rename(unpacked, result);
+      // Another run may have put its own there a moment ago. It is as good.
+      await rename(unpacked, result).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      });
     }
   } finally {
     await rm(workDir, { recursive: true, force: true });

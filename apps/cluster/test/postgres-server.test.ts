@@ -8,8 +8,8 @@ import { temporaryDir } from './temporary-dir.ts';
 
 const servers: PostgresServer[] = [];
 
-async function start(dir: string): Promise<PostgresServer> {
-  const server = await PostgresServer.start({ dir, fast: true });
+async function start(dir: string, fast = true): Promise<PostgresServer> {
+  const server = await PostgresServer.start({ dir, fast });
   servers.push(server);
   return server;
 }
@@ -64,7 +64,7 @@ describe('PostgresServer', () => {
 
   it('starts after it was killed, even if another program has its process number now', async () => {
     const dir = await temporaryDir();
-    const killed = await start(dir);
+    const killed = await start(dir, false);
     await query(killed.url, 'CREATE TABLE kept AS SELECT 1 AS one');
     const pidFile = join(dir, 'data/postmaster.pid');
     killed.process.kill();
@@ -72,10 +72,8 @@ describe('PostgresServer', () => {
     const bystander = await processOf(await stat(pidFile));
     const lines = (await readFile(pidFile, 'utf8')).split('\n');
     await writeFile(pidFile, [bystander.pid, ...lines.slice(1)].join('\n'));
-    const postgres = await start(dir);
+    const postgres = await start(dir).finally(() => bystander.kill());
     await expect(query(postgres.url, 'SELECT * FROM kept')).resolves.toEqual([{ one: 1 }]);
-    bystander.kill();
-    await once(bystander, 'exit');
   });
 
   it('says what to do when the password is lost', async () => {

@@ -161,8 +161,13 @@ describe('PublicAddress', () => {
     socket.write('hello');
     expect(String((await once(socket, 'data'))[0])).toBe('hello');
     const closed = once(socket, 'close');
+    let more = '';
+    socket.on('data', chunk => {
+      more += chunk;
+    });
     for (const node of nodes) for (const each of node.sockets) each.resetAndDestroy();
     await closed;
+    expect(more).toBe('');
 
     const second = await upgrade('/ws', /node \d;/);
     const open = nodes.flatMap(node => node.sockets).filter(each => !each.destroyed);
