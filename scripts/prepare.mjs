@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const OLDEST_NODE = [20, 19];
-const STAMP = 'node_modules/.passerby-installed';
-const UNFINISHED = 'unfinished';
+const oldestNode = [20, 19];
+const stamp = 'node_modules/.passerby-installed';
+const unfinished = 'unfinished';
 
 /**
  * Makes the project ready to run, from its root folder: the packages that the lock file names, and the compiled code.
@@ -13,8 +13,8 @@ const UNFINISHED = 'unfinished';
  */
 export async function prepare() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
-    fail(`Passerby needs Node.js ${OLDEST_NODE.join('.')} or later. This is ${process.versions.node}.`);
+  if (major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1])) {
+    fail(`Passerby needs Node.js ${oldestNode.join('.')} or later. This is ${process.versions.node}.`);
   }
   process.chdir(fileURLToPath(new URL('..', import.meta.url)));
   await install();
@@ -26,19 +26,19 @@ async function install() {
     .update(readFileSync('package-lock.json'))
     .update(`${process.platform} ${process.arch}`)
     .digest('hex');
-  const found = existsSync(STAMP) ? readFileSync(STAMP, 'utf8') : undefined;
+  const found = existsSync(stamp) ? readFileSync(stamp, 'utf8') : undefined;
   if (found === wanted) return;
   console.log('Installing packages (this can take a minute, once) …');
   // What an interrupted installation left cannot be trusted.
-  if (found === UNFINISHED) rmSync('node_modules', { recursive: true, force: true });
+  if (found === unfinished) rmSync('node_modules', { recursive: true, force: true });
   mkdirSync('node_modules', { recursive: true });
-  writeFileSync(STAMP, UNFINISHED);
+  writeFileSync(stamp, unfinished);
   // npm tells where it is when it runs us. NODE_ENV=production must not leave out what the build needs. The lock file is
   // followed but not written. `npm ci` would refuse it wherever the registry has not every platform's packages.
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
   const done = await run([...npm, 'install', '--no-save', '--include=dev', '--include=optional', '--loglevel=error']);
   if (!done) fail('The packages could not be installed. The reason is above.');
-  writeFileSync(STAMP, wanted);
+  writeFileSync(stamp, wanted);
 }
 
 async function build() {

@@ -155,6 +155,15 @@ describe('a node that starts while Redis is away', () => {
     expect(await nodes[0]?.stop()).toBe(0);
   });
 
+  it('can be told to stop when nobody reads its log any more', async () => {
+    const node = await ChatProcess.launch(pool);
+    node.process.stdout?.destroy();
+    // A node that hangs would stay for ever: this one is killed, and the test fails.
+    const timer = setTimeout(() => node.process.kill('SIGKILL'), 10_000);
+    expect(await node.stop()).toBe(0);
+    clearTimeout(timer);
+  });
+
   it('takes users as soon as Redis is there', async () => {
     nodes = [await ChatProcess.launch(pool)];
     const early = await connect(0);

@@ -160,6 +160,16 @@ describe('a node that is killed', () => {
     expect(ended).toMatchObject([{ sessionId, endReason: 'timeout', messages: null }]);
   });
 
+  it('has no waiting users any more as soon as its lease lapsed, before anybody cleans up', async () => {
+    const [dee, cat] = [await connect(0), await connect(1)];
+    expect(await dee.ask('search')).toMatchObject({ state: 'waiting' });
+    const { node: nodeId } = await node(0).logged('This process is a node now.');
+    node(0).process.kill('SIGSTOP');
+    await redis.zadd(key('leases'), 1, String(nodeId));
+    expect(await cat.ask('search')).toEqual({ ok: true, state: 'waiting' });
+    await eventually(async () => expect(await redis.hkeys(key('users'))).toEqual([cat.id]));
+  });
+
   it('does not keep a user for long who was matched before anybody knew', async () => {
     const [dee, bob] = [await connect(0), await connect(1)];
     expect(await dee.ask('search')).toMatchObject({ state: 'waiting' });

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { withoutOrphan } from '../../apps/cluster/src/server-process.ts';
 import type { RedisPool } from './redis-pool.ts';
 
 const entry = fileURLToPath(new URL('../../apps/chat-node/dist/main.js', import.meta.url));
@@ -51,7 +52,8 @@ export class ChatProcess {
 
   /** Starts a node and waits only until it listens. */
   static async launch(pool: RedisPool, environment: Record<string, string> = {}): Promise<ChatProcess> {
-    const child = spawn(process.execPath, [entry], {
+    // Ends with the process that runs the tests, even if that is killed.
+    const child = spawn(...withoutOrphan(process.execPath, [entry]), {
       env: {
         PATH: process.env.PATH,
         PASSERBY_TEST_PROCESS: process.env.PASSERBY_TEST_RUN,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { SessionFact } from '@passerby/core';
 import { connectRedis, RedisOutbox } from '@passerby/redis';
 import type { Redis } from 'ioredis';
+import { readFacts } from '../../packages/core/test/read-facts.ts';
 import { eventually } from './eventually.ts';
 
 const silent = { info: () => undefined, warn: () => undefined };
@@ -46,8 +47,7 @@ export class RedisPool {
   /** All session facts of the pool, oldest first. */
   async facts(): Promise<SessionFact[]> {
     const redis = this.#connections[0] ?? (await this.connect());
-    const entries = await new RedisOutbox(redis, this.location).read(100_000, 1);
-    return entries.map(({ fact }) => fact);
+    return readFacts(new RedisOutbox(redis, this.location));
   }
 
   /** Removes what lasts and closes the connections. What else is left fails the run. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ChatError } from '@passerby/core';
-import type { ChatServer } from './socket-clients.ts';
 import { handleSocketEvents, type SocketEventsOptions } from './socket-events.ts';
+import type { ChatServer } from './socket-server.ts';
 
 export interface AcceptConnectionsOptions extends SocketEventsOptions {
   addressOf: (request: IncomingMessage) => string;

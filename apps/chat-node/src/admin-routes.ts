@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { cleanText } from '@passerby/protocol';
 import express, { type RequestHandler, type Router } from 'express';
-import type { ChatServer } from './socket-clients.ts';
+import type { ChatServer } from './socket-server.ts';
 
 const maxAnnouncementCharacters = 500;
 

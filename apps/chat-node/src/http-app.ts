@@ -1,10 +1,10 @@
-import type { ChatService } from '@passerby/core';
 import express, { type ErrorRequestHandler, type Express, type Router } from 'express';
 import helmet from 'helmet';
 import type { Metrics } from './metrics.ts';
 
 export interface HttpAppOptions {
-  service: ChatService;
+  /** Whether users can be taken now. */
+  isReady: () => boolean;
   metrics: Metrics;
   /** The folder whose files are served at `/`. */
   pageFolder: string;
@@ -13,7 +13,7 @@ export interface HttpAppOptions {
 }
 
 /** What a node answers over plain HTTP: the page, whether it is well, and its figures. */
-export function createHttpApp({ service, metrics, pageFolder, admin }: HttpAppOptions): Express {
+export function createHttpApp({ isReady, metrics, pageFolder, admin }: HttpAppOptions): Express {
   const app = express();
   app.use(
     helmet({
@@ -26,13 +26,17 @@ export function createHttpApp({ service, metrics, pageFolder, admin }: HttpAppOp
     response.json({ status: 'alive' });
   });
   app.get('/readyz', (_request, response) => {
-    response.status(service.ready ? 200 : 503).json({ status: service.ready ? 'ready' : 'not ready' });
+    const ready = isReady();
+    response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready' });
   });
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
   if (admin) app.use('/admin', admin);
   app.use(express.static(pageFolder));
+  app.use((_request, response) => {
+    response.status(404).json({ error: 'There is nothing here.' });
+  });
   app.use(answerError);
   return app;
 }

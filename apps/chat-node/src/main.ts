@@ -19,7 +19,9 @@ import { rateLimits } from './rate-limits.ts';
 import { SocketClients } from './socket-clients.ts';
 import { createSocketServer } from './socket-server.ts';
 
-/** How long a node that stops waits for its clients to close their side, in ms. */
+/** How long a node that stops may take to tell Redis about its users, in ms. */
+const leaveWithinMs = 5000;
+/** How long it then waits for its clients to close their side, in ms. */
 const farewellMs = 1000;
 
 try {
@@ -27,11 +29,22 @@ try {
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   process.stderr.write(`The chat node cannot start:\n${error.message}\n`);
-  process.exitCode = 1;
+  // Not the exit code alone: connections to Redis may be open, and would keep the process.
+  process.exit(1);
 }
 
 async function run(config: Config): Promise<void> {
-  const log: Logger = pino({ name: 'chat-node', level: config.LOG_LEVEL, mixin: () => ({ node: lease.nodeId }) });
+  const log: Logger = pino(
+    {
+      name: 'chat-node',
+      level: config.LOG_LEVEL,
+      mixin: () => (lease.nodeId ? { node: lease.nodeId } : {}),
+      // An error of ioredis carries its command, and with it a password or a message.
+      redact: ['err.command'],
+    },
+    // Written at once: what waits to be written when the process ends would keep it for ever if nobody reads the log.
+    pino.destination({ sync: true }),
+  );
   const metrics = new Metrics();
 
   const connection = { url: config.REDIS_URL, log };
@@ -50,7 +63,7 @@ async function run(config: Config): Promise<void> {
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: `${config.REDIS_PREFIX}:everyone` }));
   const service = new ChatService({ store, bus, clients: new SocketClients(io), lease, meter: metrics, log });
   const app = createHttpApp({
-    service,
+    isReady: () => service.ready && subscriber.status === 'ready',
     metrics,
     pageFolder: dirname(fileURLToPath(import.meta.resolve('@passerby/web/public/index.html'))),
     ...(config.ADMIN_TOKEN && { admin: adminRoutes(io, config.ADMIN_TOKEN) }),
@@ -69,7 +82,8 @@ async function run(config: Config): Promise<void> {
   const stop = async (signal: string) => {
     stopping = true;
     log.info({ signal }, 'Stopping: the users of this node leave their chats.');
-    await service.stop().catch(error => log.warn({ err: error }, 'The lease could not be given back. It will lapse.'));
+    const left = await Promise.race([service.stop().then(() => true), delay(leaveWithinMs)]).catch(() => false);
+    if (!left) log.warn('Redis could not be told that this node stops. Its lease will lapse, and its chats end then.');
     // Clients that do not answer a farewell would keep the server open for 30 s.
     await Promise.race([io.close(), delay(farewellMs)]);
     for (const each of [redis, subscriber, adapterPublisher, adapterSubscriber]) each.disconnect();

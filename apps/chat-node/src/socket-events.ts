@@ -1,9 +1,10 @@
 import { ChatError, type ChatService } from '@passerby/core';
 import { type Ack, isSearchOptions, parseMessage } from '@passerby/protocol';
 import type { Logger } from 'pino';
+import { cutOffIfStalled } from './cut-off-if-stalled.ts';
 import type { Metrics } from './metrics.ts';
 import type { RateLimits } from './rate-limits.ts';
-import { type ChatSocket, cutOffIfStalled } from './socket-clients.ts';
+import type { ChatSocket } from './socket-server.ts';
 
 export interface SocketEventsOptions {
   service: ChatService;

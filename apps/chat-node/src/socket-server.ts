@@ -1,10 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
-import { Server } from 'socket.io';
-import type { ChatServer } from './socket-clients.ts';
+import type { ClientEvents, ServerEvents } from '@passerby/protocol';
+import { Server, type Socket } from 'socket.io';
 
-/** Larger packets than this end the connection of their sender; a text of the greatest length is far smaller. */
-const maxPacketBytes = 64 * 1024;
+export type ChatServer = Server<ClientEvents, ServerEvents>;
+export type ChatSocket = Socket<ClientEvents, ServerEvents>;
+
+/**
+ * A larger packet ends the connection of its sender, as it cannot be read far enough to be answered. A text of the greatest
+ * length is far smaller: what lies between is answered with an error.
+ */
+const maxPacketBytes = 1024 * 1024;
 
 export interface SocketServerOptions {
   /** Web origins that may connect besides this server's own; `*` allows all. */

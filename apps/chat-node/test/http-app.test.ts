@@ -7,7 +7,7 @@ import { ChatClient } from '../../../tests/support/chat-client.ts';
 import { adminRoutes } from '../src/admin-routes.ts';
 import { createHttpApp } from '../src/http-app.ts';
 import { Metrics } from '../src/metrics.ts';
-import type { ChatServer } from '../src/socket-clients.ts';
+import type { ChatServer } from '../src/socket-server.ts';
 import { createSocketServer } from '../src/socket-server.ts';
 
 const pageFolder = fileURLToPath(new URL('../../web/public', import.meta.url));
@@ -28,7 +28,7 @@ function newNode() {
     log,
   });
   metrics.observe(service);
-  return { service, metrics, pageFolder };
+  return { service, isReady: () => service.ready, metrics, pageFolder };
 }
 
 let http: Server;

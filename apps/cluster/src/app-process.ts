@@ -1,7 +1,7 @@
 import { ServerProcess } from './server-process.ts';
 
-const READY_WITHIN_MS = 30_000;
-const CHECK_TIMEOUT_MS = 1000;
+const readyWithinMs = 30_000;
+const checkTimeoutMs = 1000;
 
 export interface AppProcessOptions {
   /** As it begins a sentence: `Chat node 1`. */
@@ -29,12 +29,12 @@ export async function launchApp(
     stopTimeoutMs: 10_000,
   });
   started(app);
-  await app.untilReady(() => isReady(url), READY_WITHIN_MS);
+  await app.untilReady(() => isReady(url), readyWithinMs);
 }
 
 /** What the app itself says, by `/readyz`; false if it does not say anything soon. */
 export async function isReady(url: string): Promise<boolean> {
-  return fetch(`${url}/readyz`, { signal: AbortSignal.timeout(CHECK_TIMEOUT_MS) }).then(
+  return fetch(`${url}/readyz`, { signal: AbortSignal.timeout(checkTimeoutMs) }).then(
     async response => {
       await response.arrayBuffer(); // Else the connection would stay in use.
       return response.ok;

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { isReady, launchApp } from './app-process.ts';
 import type { Config } from './config.ts';
@@ -67,7 +68,7 @@ export class Cluster {
     await this.#startTogether('Starting the recorder', [recorder]);
 
     // The public address, on this machine, says where a client comes from.
-    const trusted = ['loopback', ...(config.localHost === '127.0.0.1' ? [] : [config.host])].join();
+    const trusted = ['loopback', ...(config.host && isIP(config.host) ? [config.host] : [])].join();
     const nodes = nodePorts.map((port, index) =>
       this.#app(`Chat node ${index + 1}`, `chat-node-${index + 1}`, port, {
         REDIS_URL: redisUrl,

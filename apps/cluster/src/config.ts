@@ -2,8 +2,8 @@ import { isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 
-const PROJECT_DIR = fileURLToPath(new URL('../../..', import.meta.url));
-const MOST_NODES = 100;
+const projectDir = fileURLToPath(new URL('../../..', import.meta.url));
+const mostNodes = 100;
 
 export interface Config {
   /** Of the public address. Chat nodes have the ports after it, and the recorder the one after those. */
@@ -33,20 +33,26 @@ export interface PortChoice {
 
 const wholeNumber = (name: string, most: number) => {
   const error = `${name} must be a whole number from 1 to ${most}.`;
-  return z.coerce.number({ error }).int({ error }).min(1, { error }).max(most, { error });
+  return z
+    .string()
+    .transform(text => (/^\d+$/.test(text) ? Number(text) : Number.NaN))
+    .refine(value => value >= 1 && value <= most, { error });
 };
 const url = (name: string, protocol: RegExp, example: string) =>
   z.url({ protocol, error: `${name} must be an address like ${example}.` });
 
 const settings = z.object({
-  PORT: wholeNumber('PORT', 65_000).default(3000),
-  NODES: wholeNumber('NODES', MOST_NODES).default(2),
+  PORT: wholeNumber('PORT', 65_000).prefault('3000'),
+  NODES: wholeNumber('NODES', mostNodes).prefault('2'),
   HOST: z.string().optional(),
   REDIS_URL: url('REDIS_URL', /^rediss?$/, 'redis://localhost:6379').optional(),
   DATABASE_URL: url('DATABASE_URL', /^postgres(ql)?$/, 'postgresql://user:password@localhost:5432/passerby').optional(),
   REDIS_PORT: wholeNumber('REDIS_PORT', 65_535).optional(),
   POSTGRES_PORT: wholeNumber('POSTGRES_PORT', 65_535).optional(),
-  POOL: z.string().default(''),
+  POOL: z
+    .string()
+    .regex(/^[\w-]+$/, 'POOL must be letters, digits, - and _.')
+    .optional(),
   POOLS: z.string().default(''),
   DATA_DIR: z.string().default('.data'),
 });
@@ -65,9 +71,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     databaseUrl: data.DATABASE_URL,
     postgresPort: { port: data.POSTGRES_PORT ?? data.PORT + 200, fixed: data.POSTGRES_PORT !== undefined },
     redisPort: { port: data.REDIS_PORT ?? data.PORT + 201, fixed: data.REDIS_PORT !== undefined },
-    pools: data.POOLS || data.POOL,
-    dataDir: isAbsolute(data.DATA_DIR) ? data.DATA_DIR : join(PROJECT_DIR, data.DATA_DIR),
-    projectDir: PROJECT_DIR,
+    pools: data.POOLS || (data.POOL ?? ''),
+    dataDir: isAbsolute(data.DATA_DIR) ? data.DATA_DIR : join(projectDir, data.DATA_DIR),
+    projectDir,
   };
 }
 

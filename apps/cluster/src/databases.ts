@@ -1,7 +1,7 @@
 import { applyMigrations } from '@passerby/database';
 import { Redis } from 'ioredis';
 
-const OLDEST_REDIS = 7;
+const oldestRedis = 7;
 
 /**
  * Makes sure that a Redis of version 7 or later answers at this address.
@@ -21,8 +21,8 @@ export async function requireRedis(url: string): Promise<void> {
   try {
     await redis.connect();
     const version = /\nredis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? '';
-    if (Number.parseInt(version, 10) >= OLDEST_REDIS) return;
-    reason = new Error(`it is version ${version}, and ${OLDEST_REDIS} or later is needed`);
+    if (Number.parseInt(version, 10) >= oldestRedis) return;
+    reason = new Error(`it is version ${version}, and ${oldestRedis} or later is needed`);
   } catch (error) {
     reason ??= error;
   } finally {
@@ -41,7 +41,10 @@ export async function requireRedis(url: string): Promise<void> {
 export async function requirePostgres(url: string): Promise<void> {
   await applyMigrations(url).catch(error => {
     const { host, pathname } = new URL(url);
-    throw new Error(`The database ${pathname.slice(1)} at ${host} (DATABASE_URL) cannot be used: ${messageOf(error)}`);
+    throw new Error(
+      `The database ${pathname.slice(1)} at ${host} cannot be used: ${messageOf(error)}\n` +
+        'Start it, name another one in DATABASE_URL, or leave DATABASE_URL unset: then one is started for you.',
+    );
   });
 }
 

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { type RedisBinary, redisVersion } from './redis-binary.ts';
 import { unpackRedis } from './unpack-redis.ts';
 
-const OLDEST_MAJOR = 7;
-const CACHE_DIR = fileURLToPath(new URL('../../../.cache/redis', import.meta.url));
+const oldestMajor = 7;
+const ownCacheDir = fileURLToPath(new URL('../../../.cache/redis', import.meta.url));
 
-const THREE_WAYS = `Three ways to get one:
+const threeWays = `Three ways to get one:
   1. Install it, so that redis-server or valkey-server is on your PATH: apt-get install redis-server (Debian 12 and
      later, Ubuntu 24.04 and later), or brew install redis.
   2. Use one that runs elsewhere: REDIS_URL=redis://host:6379 npm start
@@ -29,21 +29,21 @@ export interface FindRedisOptions {
  * @throws Error that says what was tried, and names three ways to get one.
  */
 export async function findRedis(options: FindRedisOptions = {}): Promise<RedisBinary> {
-  const { path = process.env.PATH ?? '', cacheDir = CACHE_DIR, onProgress } = options;
+  const { path = process.env.PATH ?? '', cacheDir = ownCacheDir, onProgress } = options;
   const tried: string[] = [];
   for (const file of await programsOn(path)) {
     const binary = { path: file, env: {} };
     const version = await redisVersion(binary);
-    if (version !== undefined && version.major >= OLDEST_MAJOR) return binary;
+    if (version !== undefined && version.major >= oldestMajor) return binary;
     tried.push(version ? `${file} is version ${version.text}, which is too old.` : `${file} does not run.`);
   }
   try {
-    return await unpackRedis({ cacheDir, oldestMajor: OLDEST_MAJOR, path, onProgress });
+    return await unpackRedis({ cacheDir, oldestMajor, path, onProgress });
   } catch (error) {
     tried.push((error as Error).message);
   }
-  const nothing = `No Redis or Valkey of version ${OLDEST_MAJOR} or later was found.`;
-  throw new Error([nothing, ...tried, THREE_WAYS].join('\n'));
+  const nothing = `No Redis or Valkey of version ${oldestMajor} or later was found.`;
+  throw new Error([nothing, ...tried, threeWays].join('\n'));
 }
 
 async function programsOn(path: string): Promise<string[]> {

@@ -9,7 +9,9 @@ import { createServer } from 'node:net';
  * @returns whether the folder is ours now.
  */
 export async function lockFolder(dir: string): Promise<boolean> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await mkdir(dir, { recursive: true, mode: 0o700 }).catch(error => {
+    throw new Error(`The folder ${dir} cannot be made (${error.code}). Set DATA_DIR to one that can.`);
+  });
   if (process.platform !== 'linux') return true;
   const name = createHash('sha256')
     .update(await realpath(dir))

@@ -1,5 +1,5 @@
 /** npm passes on a signal that the terminal has sent to us already: within this time, it is the same one. */
-const SAME_SIGNAL_MS = 500;
+const sameSignalMs = 500;
 
 /**
  * Calls `first` when somebody wants this process to stop (Ctrl-C, SIGTERM, or the terminal was closed), `second` when
@@ -11,7 +11,7 @@ export function onStopSignal({ first, second }: { first: () => Promise<void>; se
   let lastAt = Number.NEGATIVE_INFINITY;
   const ask = (): void => {
     const now = performance.now();
-    if (now - lastAt < SAME_SIGNAL_MS) return;
+    if (now - lastAt < sameSignalMs) return;
     lastAt = now;
     asked += 1;
     if (asked === 1) void first();

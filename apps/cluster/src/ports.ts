@@ -20,7 +20,9 @@ export async function requireFree(ports: readonly number[], host: string | undef
     if (code === 'EACCES') {
       throw new Error(`Only root may open port ${port}. Use ports above 1023: PORT=4000 npm start`);
     }
-    throw new Error(`Port ${port} cannot be opened on ${host ?? 'this machine'} (${code}).`);
+    throw new Error(
+      `Port ${port} cannot be opened on ${host ?? 'this machine'} (${code}). Set HOST to an address of this machine, or leave it unset.`,
+    );
   }
 }
 

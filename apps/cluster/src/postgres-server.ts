@@ -10,8 +10,9 @@ import { previousProcess } from './previous-process.ts';
 import { ServerProcess, type UserAndGroup } from './server-process.ts';
 
 const run = promisify(execFile);
-const READY_WITHIN_MS = 60_000;
-const NAME = 'passerby';
+const readyWithinMs = 60_000;
+/** Of the database and of its owner. */
+const databaseName = 'passerby';
 
 export interface PostgresServerOptions {
   /** Folder for its data, its password and its log; made if missing, and left in place when the server stops. */
@@ -37,7 +38,7 @@ export class PostgresServer {
   readonly process: ServerProcess;
 
   private constructor(port: number, password: string, passwordFile: string, process: ServerProcess) {
-    this.url = `postgresql://${NAME}:${password}@127.0.0.1:${port}/${NAME}`;
+    this.url = `postgresql://${databaseName}:${password}@127.0.0.1:${port}/${databaseName}`;
     this.port = port;
     this.passwordFile = passwordFile;
     this.process = process;
@@ -77,7 +78,7 @@ export class PostgresServer {
       runAs,
     });
     const postgres = new PostgresServer(port, password, passwordFile, server);
-    await server.untilReady(() => hasDatabase(postgres), READY_WITHIN_MS);
+    await server.untilReady(() => hasDatabase(postgres), readyWithinMs);
     return postgres;
   }
 
@@ -141,7 +142,7 @@ async function initialise({ programs, dataDir, passwordFile, runAs, fast, logFil
     name: 'initdb (it makes the data folder of PostgreSQL)',
     command: programs.initdb,
     args: [
-      ...[`--pgdata=${newDir}`, `--username=${NAME}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
+      ...[`--pgdata=${newDir}`, `--username=${databaseName}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'],
       // The same collation on every system, whatever locales it has.
       ...['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
       ...(fast ? ['--no-sync'] : []),
@@ -165,8 +166,8 @@ async function hasDatabase({ url, passwordFile }: PostgresServer): Promise<boole
   client.on('error', () => {}); // A connection that breaks makes the query below fail, too.
   try {
     await client.connect();
-    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [NAME]);
-    if (rowCount === 0) await client.query(`CREATE DATABASE ${NAME}`);
+    const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [databaseName]);
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${databaseName}`);
     return true;
   } catch (error) {
     const wrongPassword = (error as { code?: string }).code === '28P01';

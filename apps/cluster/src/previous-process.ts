@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
-const WAIT_MS = 10_000;
+const waitMs = 10_000;
 
 /**
  * Waits until the server that last wrote this pid file has ended: a cluster that was killed leaves servers that are
@@ -16,7 +16,7 @@ export async function previousProcess(options: {
   dir: string;
 }): Promise<number | undefined> {
   const { name, pidFile, dir } = options;
-  const giveUpAt = performance.now() + WAIT_MS;
+  const giveUpAt = performance.now() + waitMs;
   for (;;) {
     const pid = Number.parseInt(await readFile(pidFile, 'utf8').catch(() => ''), 10);
     if (!(pid > 0)) return undefined;

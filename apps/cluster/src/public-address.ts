@@ -3,12 +3,12 @@ import { Agent, createServer, type IncomingMessage, type Server, ServerResponse 
 import type { Socket } from 'node:net';
 import { createProxyServer, type ProxyServer } from 'httpxy';
 
-const MOST_SIDS = 100_000;
-const ANSWER_WITHIN_MS = 60_000;
-const UPGRADE_WITHIN_MS = 10_000;
+const mostSids = 100_000;
+const answerWithinMs = 60_000;
+const upgradeWithinMs = 10_000;
 
-const NO_NODE = 'No chat node is ready at the moment. Try again in a few seconds.\n';
-const NODE_FAILED = 'The chat node did not answer. Try again.\n';
+const noNode = 'No chat node is ready at the moment. Try again in a few seconds.\n';
+const nodeFailed = 'The chat node did not answer. Try again.\n';
 
 export interface Upstream {
   /** Such as `http://127.0.0.1:3001`. */
@@ -36,22 +36,24 @@ export class PublicAddress {
 
   constructor(upstreams: readonly Upstream[]) {
     this.#upstreams = upstreams;
-    this.#proxy = createProxyServer({ proxyTimeout: ANSWER_WITHIN_MS, upgradeTimeout: UPGRADE_WITHIN_MS });
+    this.#proxy = createProxyServer({ proxyTimeout: answerWithinMs, upgradeTimeout: upgradeWithinMs });
     this.#proxy.on('proxyRes', (answer, request) => this.#learn(answer, request));
     this.#proxy.on('proxyReqWs', (upstreamRequest, _request, socket) => {
       upstreamRequest.once('upgrade', () => this.#upgraded.add(socket));
     });
-    this.#proxy.on('error', (_error, _request, response) => this.#refuse(response, 502, NODE_FAILED));
+    this.#proxy.on('error', (_error, _request, response) => this.#refuse(response, 502, nodeFailed));
     this.#server = createServer((request, response) => {
       const upstream = this.#prepare(request);
-      if (!upstream) return this.#refuse(response, 503, NO_NODE);
+      if (!upstream) return this.#refuse(response, 503, noNode);
       this.#proxy.web(request, response, { target: upstream.url, agent: this.#agent }).catch(answeredAlready);
     });
     this.#server.on('upgrade', (request, socket: Socket, head) => {
+      // It closes by itself then; without a listener it would end us.
+      socket.on('error', () => undefined);
       this.#webSockets.add(socket);
       socket.once('close', () => this.#webSockets.delete(socket));
       const upstream = this.#prepare(request);
-      if (!upstream) return this.#refuse(socket, 503, NO_NODE);
+      if (!upstream) return this.#refuse(socket, 503, noNode);
       this.#proxy.ws(request, socket, { target: upstream.url, agent: false }, head).catch(answeredAlready);
     });
   }
@@ -109,7 +111,7 @@ export class PublicAddress {
     this.#upstreamOfSid.delete(sid);
     this.#upstreamOfSid.set(sid, upstream);
     for (const [oldest] of this.#upstreamOfSid) {
-      if (this.#upstreamOfSid.size <= MOST_SIDS) break;
+      if (this.#upstreamOfSid.size <= mostSids) break;
       this.#upstreamOfSid.delete(oldest);
     }
   }

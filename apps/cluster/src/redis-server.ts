@@ -7,7 +7,7 @@ import { previousProcess } from './previous-process.ts';
 import type { RedisBinary } from './redis-binary.ts';
 import { ServerProcess } from './server-process.ts';
 
-const READY_WITHIN_MS = 60_000;
+const readyWithinMs = 60_000;
 
 export interface RedisServerOptions {
   /** Folder for its data and its log; made if missing, and left in place when the server stops. */
@@ -58,7 +58,7 @@ export class RedisServer {
       stopTimeoutMs: 10_000,
     });
     const redis = new RedisServer(port, server);
-    await server.untilReady(() => answers(redis), READY_WITHIN_MS);
+    await server.untilReady(() => answers(redis), readyWithinMs);
     return redis;
   }
 

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServerProcess } from './server-process.ts';
 
-const RESTART_AFTER_MS = 1000;
-const CHECK_EVERY_MS = 1000;
+const restartAfterMs = 1000;
+const checkEveryMs = 1000;
 
 export interface ServiceOptions {
   /** As it begins a sentence: `Redis`, `Chat node 1`. */
@@ -85,9 +85,9 @@ export class Service {
     while (this.#process) {
       const how = await this.#watch(this.#process);
       let runs = false;
-      if (!this.#isStopping) onEvent(`${name} ${how}. It is started again in ${RESTART_AFTER_MS / 1000} s.`);
+      if (!this.#isStopping) onEvent(`${name} ${how}. It is started again in ${restartAfterMs / 1000} s.`);
       while (!runs) {
-        await delay(RESTART_AFTER_MS, undefined, { signal: this.#stopping.signal }).catch(() => {});
+        await delay(restartAfterMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
         if (this.#isStopping) return;
         runs = await this.#launch().then(
           () => true,
@@ -104,7 +104,7 @@ export class Service {
     const over = new AbortController();
     const ending = process.ended.finally(() => over.abort());
     while (isReady && !over.signal.aborted) {
-      await delay(CHECK_EVERY_MS, undefined, { signal: over.signal }).catch(() => {});
+      await delay(checkEveryMs, undefined, { signal: over.signal }).catch(() => {});
       const ready = !over.signal.aborted && (await isReady());
       this.#ready = ready && !this.#isStopping && !over.signal.aborted;
     }

@@ -8,15 +8,15 @@ import { withoutOrphan } from './server-process.ts';
 const run = promisify(execFile);
 
 /** In order of preference: the package of the server, and the one that its files are shared with. */
-const PACKAGES = [
+const packagePairs = [
   ['redis-server', 'redis-tools'],
   ['valkey-server', 'valkey-tools'],
 ] as const;
 
 /** The system's own C library must stay the one that its own loader expects. */
-const NEVER_UNPACKED = new Set(['libc6', 'libc-bin']);
+const neverUnpacked = new Set(['libc6', 'libc-bin']);
 
-const ABANDONED_AFTER_MS = 3_600_000;
+const abandonedAfterMs = 3_600_000;
 
 export interface UnpackRedisOptions {
   /** The unpacked files stay here for the next time. */
@@ -53,7 +53,7 @@ export async function unpackRedis({
   await removeAbandoned(cacheDir);
   const workDir = await mkdtemp(join(cacheDir, 'work-'));
   try {
-    const unpacked = await unpackFirst(PACKAGES, { workDir, oldestMajor, call });
+    const unpacked = await unpackFirst(packagePairs, { workDir, oldestMajor, call });
     if (!(await binaryIn(unpacked, oldestMajor))) throw new Error('The unpacked package does not run on this system.');
     if (!(await binaryIn(result, oldestMajor))) {
       await rm(result, { recursive: true, force: true });
@@ -124,7 +124,7 @@ async function unpack(
   const debs = join(workDir, `${server}-debs`);
   const root = join(workDir, server);
   await mkdir(debs);
-  const wanted = [...versions].filter(([name]) => !NEVER_UNPACKED.has(name));
+  const wanted = [...versions].filter(([name]) => !neverUnpacked.has(name));
   await apt(['download', ...wanted.map(([name, version]) => `${name}=${version}`)], debs);
   for (const file of await readdir(debs)) await call('dpkg-deb', ['--extract', join(debs, file), root]);
   return root;
@@ -165,7 +165,7 @@ async function removeAbandoned(cacheDir: string): Promise<void> {
   for (const name of await readdir(cacheDir)) {
     const dir = join(cacheDir, name);
     const age = Date.now() - (await stat(dir).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs;
-    if (name.startsWith('work-') && age > ABANDONED_AFTER_MS) await rm(dir, { recursive: true, force: true });
+    if (name.startsWith('work-') && age > abandonedAfterMs) await rm(dir, { recursive: true, force: true });
   }
 }
 

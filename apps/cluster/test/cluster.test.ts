@@ -221,7 +221,9 @@ onLinux('npm start, after the build', () => {
     expect(withoutRedis.output).toMatch(/The Redis at 127\.0\.0\.1:1 cannot be used: .*ECONNREFUSED.*REDIS_URL/s);
     const withoutDatabase = start({ ...settings, DATABASE_URL: 'postgresql://u:secret@127.0.0.1:1/db' });
     await expect(withoutDatabase.exitCode()).resolves.toBe(1);
-    expect(withoutDatabase.output).toMatch(/The database db at 127\.0\.0\.1:1 .*DATABASE_URL.*ECONNREFUSED/s);
+    expect(withoutDatabase.output).toMatch(
+      /The database db at 127\.0\.0\.1:1 cannot be used: .*ECONNREFUSED.*DATABASE_URL/s,
+    );
     expect(withoutRedis.output + withoutDatabase.output).not.toContain('secret');
   });
 });

@@ -146,6 +146,24 @@ describe('PublicAddress', () => {
     expect(text).toMatch(/^HTTP\/1\.1 503 .*No chat node is ready/s);
   });
 
+  it('survives clients that go away while no node is ready', async () => {
+    for (const node of nodes) node.ready = false;
+    const problems: Error[] = [];
+    const note = (error: Error) => void problems.push(error);
+    process.on('uncaughtException', note);
+    for (let i = 0; i < 50; i++) {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => {});
+      await once(socket, 'connect');
+      socket.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n');
+      setImmediate(() => socket.resetAndDestroy());
+      await once(socket, 'close');
+    }
+    expect((await get('/')).status).toBe(503);
+    process.off('uncaughtException', note);
+    expect(problems).toEqual([]);
+  });
+
   it('survives nodes that are gone or go, and says so', async () => {
     await expect(get('/die')).resolves.toMatchObject({ status: 502 });
     await Promise.all(nodes.map(stopNode));

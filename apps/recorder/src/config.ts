@@ -24,6 +24,7 @@ const settings = z.object({
     .regex(/^[\w-]+$/, 'must be letters, digits, - and _')
     .default('passerby'),
   PORT: wholeNumber(0, 65_535).prefault('3100'),
+  HOST: z.string().default(''),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
   BATCH_SIZE: wholeNumber(1, 5000).prefault('500'),
 });

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PrismaSessionLog } from '@passerby/database';
 import { connectRedis, RedisOutbox, whenReady } from '@passerby/redis';
@@ -6,7 +7,7 @@ import { pino } from 'pino';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { Metrics } from './metrics.ts';
 import { Recorder } from './recorder.ts';
-import { statusApp } from './status-app.ts';
+import { createStatusApp } from './status-app.ts';
 
 try {
   await run(readConfig());
@@ -17,7 +18,11 @@ try {
 }
 
 async function run(config: Config): Promise<void> {
-  const log = pino({ name: 'recorder', level: config.LOG_LEVEL });
+  // An error of ioredis carries its command, and with it perhaps a password.
+  const log = pino(
+    { name: 'recorder', level: config.LOG_LEVEL, redact: ['err.command'] },
+    pino.destination({ sync: true }),
+  );
   const metrics = new Metrics();
   const sessionLog = new PrismaSessionLog(config.DATABASE_URL);
 
@@ -29,7 +34,8 @@ async function run(config: Config): Promise<void> {
     return { redis, recorder };
   });
 
-  const http = statusApp(() => lines.every(({ recorder }) => recorder.isRecording), metrics).listen(config.PORT);
+  const isReady = () => lines.every(({ recorder }) => recorder.isRecording);
+  const http = createServer(createStatusApp(isReady, metrics)).listen(config.PORT, config.HOST || undefined);
   try {
     await once(http, 'listening');
   } catch (error) {

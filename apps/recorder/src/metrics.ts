@@ -5,7 +5,7 @@ export class Metrics {
   readonly registry = new Registry();
   readonly lagSeconds = this.#gauge('lag_seconds', 'Age of the oldest fact that waits in the outbox.');
   readonly backlog = this.#gauge('backlog_facts', 'Facts that wait in the outbox.');
-  readonly refused = this.#gauge('refused_facts', 'Facts left in the outbox because PostgreSQL refuses their data.');
+  readonly refused = this.#gauge('refused_facts', 'Facts left in the outbox: refused by PostgreSQL, or unreadable.');
   readonly facts = new Counter({
     name: 'passerby_recorder_facts_total',
     help: 'Facts recorded. The ones of kind "started" are the sessions.',

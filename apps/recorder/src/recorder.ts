@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Outbox, OutboxEntry, SessionLog } from '@passerby/core';
-import { RefusedFactsError } from '@passerby/database';
+import { type Outbox, type OutboxEntry, RefusedFactsError, type SessionFact, type SessionLog } from '@passerby/core';
 import type { Logger } from 'pino';
 import type { Metrics } from './metrics.ts';
 
@@ -20,6 +19,7 @@ export interface RecorderOptions {
   log: Logger;
 }
 
+type ReadableEntry = Extract<OutboxEntry, { fact: SessionFact }>;
 type Step = 'read' | 'write' | 'remove';
 type Condition = 'starting' | 'recording' | `${Step} fails`;
 
@@ -28,8 +28,8 @@ type Condition = 'starting' | 'recording' | `${Step} fails`;
  *
  * An entry is removed only after the log has committed it, so a fact is written at least once, whatever fails and when;
  * the log makes twice the same as once. A failure is retried for ever, with growing pauses. A fact whose data
- * the database refuses would fail for ever: it is found by halving its batch, reported, and left in the outbox, and the
- * others go on. It is tried again after a restart.
+ * the log refuses would fail for ever: it is found by halving its batch, reported, and left in the outbox, and the
+ * others go on. So is an entry that cannot be read. Both are tried again after a restart.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -52,8 +52,9 @@ export class Recorder {
     return this.#condition === 'recording';
   }
 
+  /** Begins. Does nothing once it was told to stop. */
   start(): void {
-    this.#running ??= this.#run();
+    if (!this.#stopping.signal.aborted) this.#running ??= this.#run();
   }
 
   /**
@@ -95,20 +96,36 @@ export class Recorder {
     this.#step = 'read';
     const entries = await outbox.read(batchSize + this.#refused.size, waitMs);
     const fresh = entries.filter(({ id }) => !this.#refused.has(id));
-    if (fresh.length > 0) await this.#record(fresh);
     // Refused entries make every read answer at once, so the wait for new ones is here.
-    else if (entries.length > 0 && waitMs > 0) await this.#pause(waitMs);
+    if (entries.length > 0 && fresh.length === 0 && waitMs > 0) await this.#pause(waitMs);
+    const readable: ReadableEntry[] = [];
+    for (const entry of fresh) {
+      if (entry.fact) readable.push(entry);
+      else this.#refuse(entry.id, { problem: entry.problem }, 'An entry cannot be read');
+    }
+    if (readable.length > 0) await this.#record(readable);
+    else await this.#check();
     return fresh.length > 0;
   }
 
-  async #record(entries: OutboxEntry[]): Promise<void> {
+  /** Without anything to write, a log that cannot be written must show all the same. */
+  async #check(): Promise<void> {
+    this.#step = 'write';
+    await this.#options.sessionLog.check();
+  }
+
+  async #record(entries: ReadableEntry[]): Promise<void> {
     const { pool, outbox, sessionLog, metrics } = this.#options;
     this.#step = 'write';
     try {
       await sessionLog.write(entries.map(({ fact }) => fact));
     } catch (error) {
       if (!(error instanceof RefusedFactsError)) throw error;
-      if (entries.length === 1) return this.#refuse(entries[0], error);
+      const [entry] = entries;
+      if (entry && entries.length === 1) {
+        const { sessionId, kind } = entry.fact;
+        return this.#refuse(entry.id, { sessionId, kind, err: error }, 'A session fact is refused');
+      }
       const half = Math.ceil(entries.length / 2);
       await this.#record(entries.slice(0, half));
       return this.#record(entries.slice(half));
@@ -119,15 +136,11 @@ export class Recorder {
     await outbox.remove(entries.map(({ id }) => id));
   }
 
-  #refuse(entry: OutboxEntry | undefined, error: RefusedFactsError): void {
-    if (!entry) return;
+  #refuse(entryId: string, details: object, what: string): void {
     const { pool, metrics, log } = this.#options;
-    this.#refused.add(entry.id);
+    this.#refused.add(entryId);
     metrics.refused.set({ pool }, this.#refused.size);
-    log.error(
-      { pool, sessionId: entry.fact.sessionId, kind: entry.fact.kind, entryId: entry.id, err: error },
-      'A session fact is refused and stays in the outbox',
-    );
+    log.error({ pool, entryId, ...details }, `${what} and stays in the outbox.`);
   }
 
   /** A line in the log when things change, and not for every try. */
@@ -135,11 +148,11 @@ export class Recorder {
     if (condition === this.#condition) return;
     this.#condition = condition;
     const { pool, log } = this.#options;
-    if (condition === 'recording') log.info({ pool }, 'Recording');
+    if (condition === 'recording') log.info({ pool }, 'Recording.');
     else
       log.error(
         { pool, err: error },
-        `Recording is interrupted (${condition}); nothing is lost, and it is tried again`,
+        `Recording is interrupted (${condition}); nothing is lost, and it is tried again.`,
       );
   }
 

@@ -2,7 +2,7 @@ import express, { type Express } from 'express';
 import type { Metrics } from './metrics.ts';
 
 /** What a supervisor asks: alive (/healthz), recording now (/readyz), and the metrics (/metrics). */
-export function statusApp(isReady: () => boolean, metrics: Metrics): Express {
+export function createStatusApp(isReady: () => boolean, metrics: Metrics): Express {
   const app = express().disable('x-powered-by');
   app.get('/healthz', (_request, response) => void response.json({ status: 'alive' }));
   app.get('/readyz', (_request, response) => {

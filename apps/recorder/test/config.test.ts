@@ -9,14 +9,29 @@ describe('readConfig', () => {
       POOLS: ['lobby'],
       REDIS_PREFIX: 'passerby',
       PORT: 3100,
+      HOST: '',
       LOG_LEVEL: 'info',
       BATCH_SIZE: 500,
     });
   });
 
   it('reads every setting', () => {
-    const given = { POOLS: 'lobby, games', REDIS_PREFIX: 'p2', PORT: '0', LOG_LEVEL: 'debug', BATCH_SIZE: '7' };
-    const read = { POOLS: ['lobby', 'games'], REDIS_PREFIX: 'p2', PORT: 0, LOG_LEVEL: 'debug', BATCH_SIZE: 7 };
+    const given = {
+      POOLS: 'lobby, games',
+      REDIS_PREFIX: 'p2',
+      PORT: '0',
+      HOST: '::1',
+      LOG_LEVEL: 'debug',
+      BATCH_SIZE: '7',
+    };
+    const read = {
+      POOLS: ['lobby', 'games'],
+      REDIS_PREFIX: 'p2',
+      PORT: 0,
+      HOST: '::1',
+      LOG_LEVEL: 'debug',
+      BATCH_SIZE: 7,
+    };
     expect(readConfig({ ...needed, ...given })).toEqual({ ...needed, ...read });
   });
 

@@ -2,10 +2,11 @@ import { EventEmitter, once } from 'node:events';
 import type { SessionFact, SessionLog } from '@passerby/core';
 import { applyMigrations, PrismaSessionLog } from '@passerby/database';
 import { pino } from 'pino';
+import { readFacts } from '../../../packages/core/test/read-facts.ts';
 import { createTemporaryDatabase, type TemporaryDatabase } from '../../../packages/database/test/temporary-database.ts';
 import { Metrics } from '../src/metrics.ts';
 import { Recorder } from '../src/recorder.ts';
-import { MemoryOutbox } from './memory-outbox.ts';
+import { WatchedOutbox } from './watched-outbox.ts';
 
 const pool = 'lobby';
 const sessionId = (n: number) => `018f0000-0000-7000-8000-${String(n).padStart(12, '0')}`;
@@ -20,7 +21,7 @@ const refused = (n: number): SessionFact => ({ ...started(n), userA: 'NUL \u0000
 
 let database: TemporaryDatabase;
 let sessionLog: PrismaSessionLog;
-let outbox: MemoryOutbox;
+let outbox: WatchedOutbox;
 let metrics: Metrics;
 let lines: { level: number; msg: string; sessionId?: string }[];
 let logged: EventEmitter;
@@ -39,7 +40,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await database.query('TRUNCATE "ChatSession"');
-  outbox = new MemoryOutbox();
+  outbox = new WatchedOutbox();
   metrics = new Metrics();
   lines = [];
   logged = new EventEmitter();
@@ -48,7 +49,7 @@ beforeEach(async () => {
 
 afterEach(() => recorder.stop());
 
-function newRecorder(log: SessionLog): Recorder {
+function newRecorder(log: Pick<SessionLog, 'write'>): Recorder {
   const logger = pino(
     {},
     {
@@ -58,7 +59,23 @@ function newRecorder(log: SessionLog): Recorder {
       },
     },
   );
-  return new Recorder({ pool, outbox, sessionLog: log, batchSize: 10, metrics, log: logger });
+  return new Recorder({
+    pool,
+    outbox,
+    sessionLog: { check: () => sessionLog.check(), write: facts => log.write(facts) },
+    batchSize: 10,
+    metrics,
+    log: logger,
+  });
+}
+
+function add(...facts: SessionFact[]): void {
+  for (const fact of facts) outbox.add(fact, Date.now());
+}
+
+/** The sessions of the facts that are left in the outbox. */
+async function left(): Promise<string[]> {
+  return (await readFacts(outbox)).map(({ sessionId }) => sessionId);
 }
 
 async function line(text: string): Promise<void> {
@@ -78,10 +95,10 @@ const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 describe('Recorder', () => {
   it('records what waits and what comes, in batches, and counts it', async () => {
-    outbox.add(...range(25).map(started));
+    add(...range(25).map(started));
     recorder.start();
     await outbox.shrunkTo(0);
-    outbox.add(started(25));
+    add(started(25));
     await outbox.shrunkTo(0);
     expect(await recorded()).toEqual(range(26).map(sessionId));
     expect(await metric('facts_total', { kind: 'started' })).toBe(26);
@@ -100,32 +117,32 @@ describe('Recorder', () => {
       },
     });
     const writing = once(waiting, 'writing');
-    outbox.add(started(1));
+    add(started(1));
     recorder.start();
     await writing;
-    expect(outbox.entries).toHaveLength(1);
+    expect(await left()).toHaveLength(1);
     commit.emit('now');
     await outbox.shrunkTo(0);
   });
 
   it('loses nothing while PostgreSQL refuses to serve, and logs the change and not every try', async () => {
     await database.query('ALTER TABLE "ChatSession" RENAME TO gone');
-    outbox.add(...range(3).map(started));
+    add(...range(3).map(started));
     recorder.start();
     await line('Recording is interrupted (write fails)');
     while (((await metric('failures_total')) ?? 0) < 3) await new Promise(setImmediate);
     expect(recorder.isRecording).toBe(false);
-    expect(outbox.entries).toHaveLength(3);
+    expect(await left()).toHaveLength(3);
     await database.query('ALTER TABLE gone RENAME TO "ChatSession"');
     await outbox.shrunkTo(0);
-    await line('Recording');
+    await line('Recording.');
     expect(await recorded()).toHaveLength(3);
     expect(lines.filter(({ msg }) => msg.includes('interrupted'))).toHaveLength(1);
   });
 
   it('goes on when the outbox can be read again', async () => {
     outbox.failWith = new Error('Redis is away');
-    outbox.add(started(1));
+    add(started(1));
     recorder.start();
     await line('Recording is interrupted (read fails)');
     outbox.failWith = undefined;
@@ -141,7 +158,7 @@ describe('Recorder', () => {
         outbox.failWith = away;
       },
     });
-    outbox.add(started(1));
+    add(started(1));
     recorder.start();
     await line('Recording is interrupted (remove fails)');
     expect(await recorded()).toEqual([sessionId(1)]);
@@ -155,35 +172,62 @@ describe('Recorder', () => {
   });
 
   it('finds refused facts, leaves them in the outbox, and records all others', async () => {
-    outbox.add(...range(8).map(n => (n === 2 || n === 5 ? refused(n) : started(n))));
+    add(...range(8).map(n => (n === 2 || n === 5 ? refused(n) : started(n))));
     recorder.start();
     await outbox.shrunkTo(2);
     expect(await recorded()).toEqual([0, 1, 3, 4, 6, 7].map(sessionId));
     await line('is refused');
     expect(lines.filter(({ level }) => level >= 50).map(entry => entry.sessionId)).toEqual([2, 5].map(sessionId));
 
-    outbox.add(...range(10).map(n => started(n + 10)));
+    add(...range(10).map(n => started(n + 10)));
     await outbox.shrunkTo(2);
-    expect(outbox.entries.map(({ fact }) => fact.sessionId)).toEqual([2, 5].map(sessionId));
+    expect(await left()).toEqual([2, 5].map(sessionId));
     expect(await metric('refused_facts')).toBe(2);
     expect(await metric('failures_total')).toBeUndefined();
   });
 
+  it('leaves entries that it cannot read in the outbox, tells of each once, and records all others', async () => {
+    for (const n of range(12)) outbox.unreadable.add(sessionId(n));
+    add(...range(15).map(started));
+    recorder.start();
+    await outbox.shrunkTo(12);
+    expect(await recorded()).toEqual([12, 13, 14].map(sessionId));
+    add(started(15));
+    await outbox.shrunkTo(12);
+    expect(await recorded()).toEqual([12, 13, 14, 15].map(sessionId));
+
+    const told = lines.filter(({ level }) => level >= 50);
+    const ids = (await outbox.read(20, 0)).map(({ id }) => id);
+    expect(told).toEqual(ids.map(entryId => expect.objectContaining({ entryId, problem: 'It is in cipher.' })));
+    expect(await metric('refused_facts')).toBe(12);
+    expect(await metric('failures_total')).toBeUndefined();
+  });
+
   it('is not stopped by more refused facts than a batch holds', async () => {
-    outbox.add(...range(15).map(refused), started(20));
+    add(...range(15).map(refused), started(20));
     recorder.start();
     await outbox.shrunkTo(15);
     expect(await recorded()).toEqual([sessionId(20)]);
   });
 
   it('records what waits before a stop is done', async () => {
-    outbox.add(...range(95).map(started));
+    add(...range(95).map(started));
     recorder.start();
     await recorder.stop();
-    expect(outbox.entries).toEqual([]);
+    expect(await left()).toEqual([]);
     expect(await recorded()).toHaveLength(95);
-    outbox.add(started(100));
-    expect(outbox.entries).toHaveLength(1);
+    add(started(100));
+    expect(await left()).toHaveLength(1);
+  });
+
+  it('notices that PostgreSQL is away though nothing is to be written', async () => {
+    await database.query('ALTER TABLE "ChatSession" RENAME TO gone');
+    recorder.start();
+    await line('Recording is interrupted (write fails)');
+    expect(recorder.isRecording).toBe(false);
+    await database.query('ALTER TABLE gone RENAME TO "ChatSession"');
+    await line('Recording.');
+    expect(recorder.isRecording).toBe(true);
   });
 
   it('stops within its bound when the log never answers', async () => {
@@ -193,19 +237,19 @@ describe('Recorder', () => {
         await once(answer, 'now');
       },
     });
-    outbox.add(started(1));
+    add(started(1));
     recorder.start();
     await recorder.stop(50);
-    expect(outbox.entries).toHaveLength(1);
+    expect(await left()).toHaveLength(1);
     answer.emit('now');
   });
 
   it('stops at once, and keeps the facts, while PostgreSQL is away', async () => {
     recorder = newRecorder({ write: () => Promise.reject(new Error('PostgreSQL is away')) });
-    outbox.add(started(1));
+    add(started(1));
     recorder.start();
     await line('write fails');
     await recorder.stop();
-    expect(outbox.entries).toHaveLength(1);
+    expect(await left()).toHaveLength(1);
   });
 });

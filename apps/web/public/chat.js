@@ -8,6 +8,7 @@ const send = element('send');
 const next = element('next');
 const end = element('end');
 
+const chatting = 'You are chatting with a stranger.';
 const partings = {
   skip: 'The stranger went on to somebody else.',
   end: 'The stranger ended the chat.',
@@ -34,18 +35,27 @@ function add(message, mine) {
 
 /** Sends an event and tells the user if it failed. */
 async function ask(event, ...args) {
-  const reply = await socket.emitWithAck(event, ...args);
+  // Without a connection there is no answer; `disconnect` has said so.
+  const lost = { ok: false, error: { message: 'The connection is lost' } };
+  const reply = await socket.emitWithAck(event, ...args).catch(() => lost);
   if (!reply.ok) status.textContent = `${reply.error.message}.`;
   return reply;
 }
 
 socket.on('connect', () => show('idle', 'Press Start to chat with a stranger.'));
-socket.on('disconnect', () => show('offline', 'The connection is lost. Trying to connect again…'));
-socket.on('connect_error', error => show('offline', `Cannot connect: ${error.message}. Trying again…`));
+socket.on('disconnect', () => {
+  if (socket.active) show('offline', 'The connection is lost. Trying to connect again…');
+  else show('offline', 'The server ended the connection.');
+});
+socket.on('connect_error', error => {
+  show('offline', `Cannot connect: ${error.message}. Trying again…`);
+  // After a refusal by the server itself, the client library does not try again.
+  if (!socket.active) setTimeout(() => socket.connect(), error.data?.retryAfterMs ?? 5000);
+});
 socket.on('message', ({ message }) => add(message, false));
 socket.on('matched', () => {
   messages.replaceChildren();
-  show('paired', 'You are chatting with a stranger.');
+  show('paired', chatting);
 });
 socket.on('partner_left', ({ reason }) => show('idle', partings[reason] ?? 'The stranger is gone.'));
 socket.on('announcement', ({ message }) => add(message, false));
@@ -62,8 +72,13 @@ compose.addEventListener('submit', async event => {
   event.preventDefault();
   const message = text.value;
   if (message.trim() === '') return;
-  const reply = await ask('message', { message });
-  if (!reply.ok) return;
-  add(message, true);
+  // At once: what is typed while the answer is under way must stay.
   text.value = '';
+  const reply = await ask('message', { message });
+  if (reply.ok) {
+    add(message, true);
+    if (!text.disabled) status.textContent = chatting;
+  } else if (text.value === '') {
+    text.value = message;
+  }
 });

@@ -45,6 +45,9 @@ interface User {
 /** More commands of one user, or more messages to one user, than this are not kept waiting. */
 const maxPending = 50;
 
+/** The store is told of so many departed users at a time. */
+const forgetBatch = 100;
+
 export interface ChatServiceOptions {
   store: PairStore;
   bus: NodeBus;
@@ -65,6 +68,7 @@ export class ChatService {
   readonly #users = new Map<string, User>();
   /** Users who are gone and of whom the store could not be told yet. */
   readonly #departed = new Set<User>();
+  #forgetting = false;
 
   constructor(options: ChatServiceOptions) {
     this.#store = options.store;
@@ -79,7 +83,8 @@ export class ChatService {
   async start(): Promise<void> {
     await this.#lease.start({
       begin: nodeId => this.#bus.listen(nodeId, message => this.#receive(message)),
-      renewed: () => this.#forgetDeparted(),
+      // Not waited for: there may be many, and the heartbeat must go on.
+      renewed: () => void this.#forgetDeparted(),
       lost: () => this.#dropAll(),
     });
   }
@@ -256,22 +261,31 @@ export class ChatService {
     return this.#store.leave({ ...command, ...how, messages: user.session?.messages ?? 0 });
   }
 
-  async #forget(user: User): Promise<void> {
+  /** @returns whether the store knows now that the user is gone */
+  async #forget(user: User): Promise<boolean> {
     try {
       const [, ...others] = await this.#leave(user, this.#command(user), { reason: 'disconnect', forget: true });
       this.#apply(others);
       this.#departed.delete(user);
+      return true;
     } catch (error) {
-      this.#log.warn(
-        { user: user.userId, err: error },
-        'A user left, and the store does not know yet. It will be told.',
-      );
+      if (this.#departed.size === 0) {
+        this.#log.warn({ err: error }, 'The store cannot be told that users leave. It will be told later.');
+      }
       this.#departed.add(user);
+      return false;
     }
   }
 
+  /** Tells the store of the users who left while it could not be told, in batches, until that fails again. */
   async #forgetDeparted(): Promise<void> {
-    for (const user of [...this.#departed]) await this.#forget(user);
+    if (this.#forgetting) return;
+    this.#forgetting = true;
+    for (let told = true; told && this.#departed.size > 0; ) {
+      const batch = [...this.#departed].slice(0, forgetBatch);
+      told = (await Promise.all(batch.map(user => this.#forget(user)))).every(Boolean);
+    }
+    this.#forgetting = false;
   }
 
   #command(user: User): UserCommand {

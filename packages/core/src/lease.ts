@@ -7,7 +7,7 @@ export interface LeaseHooks {
   /** A lease is about to be taken for a new node id. */
   begin(nodeId: string): Promise<void>;
   /** The store answered: it can be reached. */
-  renewed(): Promise<void>;
+  renewed(): void;
   /** The lease is lost, and all that the node did under it. A new one follows under another node id. */
   lost(): void;
 }
@@ -103,7 +103,7 @@ export class Lease {
       if (!this.#registered) await this.#begin(hooks);
       const { lapsed } = await this.#store.renewLease(this.#nodeId, this.leaseMs);
       this.#setReachable(true);
-      await hooks.renewed();
+      hooks.renewed();
       for (const nodeId of lapsed) await this.#reap(nodeId);
     } catch (error) {
       if (error instanceof LeaseLost) this.lose(this.#nodeId);

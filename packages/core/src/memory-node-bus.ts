@@ -1,4 +1,4 @@
-import type { NodeBus, NodeMessage } from './node-bus.ts';
+import type { NodeBus, NodeMessage, RoutedMessage } from './node-bus.ts';
 
 /** A place where nodes of one process listen, and through which memory stores notify them. */
 export class MemoryChannels {
@@ -34,7 +34,7 @@ export class MemoryNodeBus implements NodeBus {
     this.#channels.listen(nodeId, receive);
   }
 
-  async send(nodeId: string, message: NodeMessage): Promise<boolean> {
+  async send(nodeId: string, message: RoutedMessage): Promise<boolean> {
     return this.#channels.send(nodeId, message);
   }
 }

@@ -1,18 +1,22 @@
 import type { Outbox, OutboxEntry } from './outbox.ts';
 import type { SessionFact } from './session-fact.ts';
 
-/** The model of {@link Outbox}. It never waits for an entry to come. */
+/** The model of {@link Outbox}, within the process. Every entry can be read. */
 export class MemoryOutbox implements Outbox {
   readonly #entries = new Map<string, OutboxEntry>();
+  /** Ends the wait of each read that waits for a first entry. */
+  readonly #wakes = new Set<() => void>();
   #count = 0;
 
   /** Adds a fact that became true at `at`, in ms since the epoch. */
   add(fact: SessionFact, at: number): void {
     const id = String(++this.#count);
     this.#entries.set(id, { id, at, fact });
+    for (const wake of this.#wakes) wake();
   }
 
-  async read(limit: number): Promise<OutboxEntry[]> {
+  async read(limit: number, waitMs: number): Promise<OutboxEntry[]> {
+    if (this.#entries.size === 0 && waitMs > 0) await this.#added(waitMs);
     return [...this.#entries.values()].slice(0, limit);
   }
 
@@ -23,5 +27,18 @@ export class MemoryOutbox implements Outbox {
   async backlog(): Promise<{ length: number; oldestAgeMs: number }> {
     const [oldest] = this.#entries.values();
     return { length: this.#entries.size, oldestAgeMs: oldest ? Date.now() - oldest.at : 0 };
+  }
+
+  /** Resolves when an entry comes, after `waitMs` at the latest. */
+  #added(waitMs: number): Promise<void> {
+    return new Promise(resolve => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#wakes.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, waitMs);
+      this.#wakes.add(wake);
+    });
   }
 }

@@ -1,8 +1,8 @@
+import type { EndReason } from '@passerby/protocol';
 import { LeaseLost } from './lease-lost.ts';
 import type { MemoryChannels } from './memory-node-bus.ts';
 import type { MemoryOutbox } from './memory-outbox.ts';
 import type { LeaveCommand, PairStore, SearchCommand, UserCommand } from './pair-store.ts';
-import type { EndReason } from './session-fact.ts';
 import type { SessionSide, UserChange, UserState } from './user-change.ts';
 
 type Entry = UserState & {

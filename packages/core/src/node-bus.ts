@@ -1,10 +1,16 @@
 import type { ChatMessage } from '@passerby/protocol';
 import type { UserChange } from './user-change.ts';
 
-/** What one node tells another. Every message names its recipient, and a chat message its session: the receiver checks. */
-export type NodeMessage =
-  | { kind: 'change'; change: UserChange }
-  | { kind: 'chat'; userId: string; sessionId: string; message: ChatMessage };
+/** A chat message on its way to another node. It names its recipient and its session: the receiving node checks both. */
+export interface RoutedMessage {
+  kind: 'chat';
+  userId: string;
+  sessionId: string;
+  message: ChatMessage;
+}
+
+/** What a node receives: chat messages from other nodes, and from the pair store the changes of its users. */
+export type NodeMessage = RoutedMessage | { kind: 'change'; change: UserChange };
 
 /** Carries messages from node to node, each node on a channel of its own: at most once, in order between two nodes. */
 export interface NodeBus {
@@ -15,5 +21,5 @@ export interface NodeBus {
    * Sends a message to a node. Rejects with a {@link ChatError} `UNAVAILABLE` when it cannot be sent.
    * @returns whether the node was listening
    */
-  send(nodeId: string, message: NodeMessage): Promise<boolean>;
+  send(nodeId: string, message: RoutedMessage): Promise<boolean>;
 }

@@ -1,4 +1,4 @@
-import type { EndReason } from './session-fact.ts';
+import type { EndReason } from '@passerby/protocol';
 import type { UserChange } from './user-change.ts';
 
 /**

@@ -1,7 +1,6 @@
-/** Why a session ended. `timeout`: the node of one side stopped renewing its lease. */
-export type EndReason = 'skip' | 'end' | 'disconnect' | 'timeout';
+import type { EndReason } from '@passerby/protocol';
 
-/** A session began. `startedAt` is in ms since the epoch, by Redis's clock. */
+/** A session began. `startedAt` is in ms since the epoch, by the store's clock. */
 export interface SessionStarted {
   kind: 'started';
   sessionId: string;

@@ -1,4 +1,4 @@
-import type { EndReason } from './session-fact.ts';
+import type { EndReason } from '@passerby/protocol';
 
 /** One user's side of a session. */
 export interface SessionSide {

@@ -60,7 +60,7 @@ describe('search', () => {
       // A partner's ids never reach a client.
       expect(JSON.stringify(matched)).not.toMatch(/ann|bob/);
       await first.service.endChat(ann);
-      await cluster.outbox.remove((await cluster.outbox.read(10)).map(entry => entry.id));
+      await cluster.outbox.remove((await cluster.outbox.read(10, 0)).map(entry => entry.id));
     }
     // Each session counts once, where its side a is.
     expect([one.counts.matched, two.counts.matched]).toEqual([2, 0]);
@@ -648,7 +648,7 @@ describe('heartbeats', () => {
     const sessionId = await pair([one, 'ann'], [two, 'bob']);
     one.store.away = true;
     await one.service.disconnect('ann');
-    expect(one.warnings).toEqual(['A user left, and the store does not know yet. It will be told.']);
+    expect(one.warnings).toEqual(['The store cannot be told that users leave. It will be told later.']);
     expect(await cluster.registered('ann')).toMatchObject({ state: 'paired' });
     await beat();
     expect(await cluster.registered('ann')).toMatchObject({ state: 'paired' });

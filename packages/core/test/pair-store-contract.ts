@@ -6,9 +6,9 @@ import {
   type Outbox,
   type PairStore,
   type SearchCommand,
-  type SessionFact,
   type UserChange,
 } from '../src/index.ts';
+import { readFacts } from './read-facts.ts';
 
 /** A store with a pool of its own, and what a test needs to see beside it. */
 export interface StoreBench {
@@ -36,7 +36,7 @@ export function describePairStore(name: string, open: () => Promise<StoreBench>)
       bench.store.search({ ...command(userId, nodeId), sessionId: randomUUID(), ...more });
     const leave = (userId: string, nodeId = 'n1', more: Partial<LeaveCommand> = {}) =>
       bench.store.leave({ ...command(userId, nodeId), reason: 'end', messages: 0, forget: false, ...more });
-    const facts = async (): Promise<SessionFact[]> => (await bench.outbox.read(1000, 1)).map(entry => entry.fact);
+    const facts = () => readFacts(bench.outbox);
     /** Pairs two users, the first one as side a. */
     const pair = async (first: string, second: string, secondNode = 'n2') => {
       const sessionId = randomUUID();

@@ -11,6 +11,7 @@ import {
 } from '../src/index.ts';
 import { HeldChannels } from './held-channels.ts';
 import { HeldStore } from './held-store.ts';
+import { readFacts } from './read-facts.ts';
 
 type EventName = keyof ServerEvents;
 export type Emitted = { [Name in EventName]: [event: Name, ...args: Parameters<ServerEvents[Name]>] }[EventName];
@@ -137,7 +138,7 @@ export class TestCluster {
   }
 
   async facts(): Promise<SessionFact[]> {
-    return (await this.outbox.read(Number.MAX_SAFE_INTEGER)).map(entry => entry.fact);
+    return readFacts(this.outbox);
   }
 
   /** What the registry says of a user; nothing changes by asking. Revision 0: the user is not there. */

@@ -1,7 +1,6 @@
-import type { SessionEnded, SessionFact, SessionLog } from '@passerby/core';
+import { RefusedFactsError, type SessionEnded, type SessionFact, type SessionLog } from '@passerby/core';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Prisma, PrismaClient } from './generated/client.ts';
-import { RefusedFactsError } from './refused-facts-error.ts';
 
 const connectTimeoutMs = 5_000;
 const statementTimeoutMs = 10_000;
@@ -12,9 +11,7 @@ const answerTimeoutMs = 15_000;
  * The session log in the table ChatSession.
  *
  * `write` takes a batch of any size in one statement; some hundreds of facts are a good size. An ended session never
- * opens again, and the first end that is written stays. Rejects with {@link RefusedFactsError} when PostgreSQL refuses
- * the data itself: the same batch will never succeed. Any other rejection is worth a retry, and every try is bounded in
- * time.
+ * opens again, and the first end that is written stays. Every try is bounded in time.
  */
 export class PrismaSessionLog implements SessionLog {
   readonly #prisma: PrismaClient;
@@ -57,6 +54,10 @@ export class PrismaSessionLog implements SessionLog {
       if (isRefusal(error)) throw new RefusedFactsError(facts.length, error);
       throw error;
     }
+  }
+
+  async check(): Promise<void> {
+    await this.#prisma.$queryRaw`SELECT 1 FROM "ChatSession" LIMIT 1`;
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
-import type { SessionEnded, SessionFact, SessionStarted } from '@passerby/core';
-import { applyMigrations, PrismaSessionLog, RefusedFactsError } from '@passerby/database';
+import { RefusedFactsError, type SessionEnded, type SessionFact, type SessionStarted } from '@passerby/core';
+import { applyMigrations, PrismaSessionLog } from '@passerby/database';
 import fc from 'fast-check';
 import { createTemporaryDatabase, type TemporaryDatabase } from './temporary-database.ts';
 

@@ -15,12 +15,15 @@ export interface Matched {
   startedAt: number;
 }
 
-/** `timeout`: the partner's server is gone. Clients should treat reasons they do not know like `disconnect`. */
-export type LeaveReason = 'skip' | 'end' | 'disconnect' | 'timeout';
+/**
+ * Why a session ended. `timeout`: the node of one side stopped renewing its lease. Clients should treat reasons that they
+ * do not know like `disconnect`.
+ */
+export type EndReason = 'skip' | 'end' | 'disconnect' | 'timeout';
 
 export interface PartnerLeft {
   sessionId: string;
-  reason: LeaveReason;
+  reason: EndReason;
 }
 
 export interface Announcement {

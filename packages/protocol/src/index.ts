@@ -6,7 +6,7 @@ export type {
   Announcement,
   ChatMessage,
   ClientEvents,
-  LeaveReason,
+  EndReason,
   Matched,
   MessageInput,
   PartnerLeft,

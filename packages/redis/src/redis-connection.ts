@@ -1,6 +1,10 @@
 import type { Log } from '@passerby/core';
 import { Redis } from 'ioredis';
 
+const pingEveryMs = 1000;
+/** A command that gets no answer for this long ends its connection; longer than the commands that wait on purpose. */
+const silenceMs = 3000;
+
 export interface RedisConnectionOptions {
   url: string;
   /** What the connection is for, in `CLIENT LIST` and in the log. */
@@ -22,9 +26,16 @@ export function connectRedis({ url, role, log, commandTimeoutMs }: RedisConnecti
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     connectTimeout: 5000,
+    socketTimeout: silenceMs,
     retryStrategy: reconnectDelayMs,
     ...(commandTimeoutMs !== undefined && { commandTimeout: commandTimeoutMs }),
   });
+  // A connection may be dead without a sign. It is found out by a question that gets no answer.
+  const pings = setInterval(() => {
+    if (redis.status === 'ready') redis.ping().catch(() => undefined);
+  }, pingEveryMs);
+  pings.unref();
+  redis.on('end', () => clearInterval(pings));
   let away = false;
   redis.on('error', error => {
     if (!away) log.warn({ role, err: error }, 'Redis cannot be reached. Trying again until it can.');
@@ -42,14 +53,16 @@ export function reconnectDelayMs(attempts: number): number {
   return Math.min(100 * 2 ** attempts, 1000) * (0.75 + Math.random() / 2);
 }
 
-/** Resolves when a connection can be used for the first time, or after `withinMs`, whichever comes first. */
+/** Resolves when a connection can be used, or is closed for good, or after `withinMs`, whichever comes first. */
 export async function whenReady(redis: Redis, withinMs: number): Promise<void> {
   if (redis.status === 'ready') return;
   await new Promise<void>(resolve => {
     const timer = setTimeout(resolve, withinMs);
-    redis.once('ready', () => {
+    const settle = () => {
       clearTimeout(timer);
       resolve();
-    });
+    };
+    redis.once('ready', settle);
+    redis.once('end', settle);
   });
 }

@@ -1,4 +1,4 @@
-import { ChatError, type Log, type NodeBus, type NodeMessage } from '@passerby/core';
+import { ChatError, type Log, type NodeBus, type NodeMessage, type RoutedMessage } from '@passerby/core';
 import type { Redis } from 'ioredis';
 import { nodeChannelPrefix } from './keys.ts';
 import { decodeChange } from './user-change-codec.ts';
@@ -34,7 +34,7 @@ export class RedisNodeBus implements NodeBus {
     }
   }
 
-  async send(nodeId: string, message: NodeMessage): Promise<boolean> {
+  async send(nodeId: string, message: RoutedMessage): Promise<boolean> {
     try {
       return (await this.#redis.publish(this.#channels + nodeId, JSON.stringify(message))) > 0;
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { Outbox, OutboxEntry, SessionFact } from '@passerby/core';
+import type { EndReason } from '@passerby/protocol';
 import type { Redis } from 'ioredis';
 import { type PoolLocation, poolKeys } from './keys.ts';
 
@@ -17,7 +18,7 @@ export class RedisOutbox implements Outbox {
     // From the very beginning each time: what is recorded has been removed. BLOCK 0 would wait for ever.
     const reply = await this.#redis.xread('COUNT', limit, 'BLOCK', Math.max(1, waitMs), 'STREAMS', this.#key, '0-0');
     const entries = reply?.[0]?.[1] ?? [];
-    return entries.map(([id, fields]) => ({ id, at: timeOf(id), fact: decodeFact(id, fields) }));
+    return entries.map(([id, fields]) => decodeEntry(id, fields));
   }
 
   async remove(ids: readonly string[]): Promise<void> {
@@ -40,29 +41,45 @@ function timeOf(id: string): number {
   return Number(id.split('-', 1)[0]);
 }
 
-function decodeFact(id: string, fields: string[]): SessionFact {
+function decodeEntry(id: string, fields: string[]): OutboxEntry {
+  const at = timeOf(id);
+  try {
+    return { id, at, fact: decodeFact(fields) };
+  } catch (error) {
+    return { id, at, fact: undefined, problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Throws an error that says in a sentence what is wrong with the fields. */
+function decodeFact(fields: string[]): SessionFact {
   const values = new Map<string, string>();
   for (let i = 0; i + 1 < fields.length; i += 2) values.set(fields[i] ?? '', fields[i + 1] ?? '');
-  const field = (name: string): string => {
+  const text = (name: string): string => {
     const value = values.get(name);
-    if (value === undefined) throw new Error(`Entry ${id} of the outbox has no field ${name}.`);
+    if (value === undefined) throw new Error(`The entry has no field ${name}.`);
     return value;
   };
-  const session = {
-    sessionId: field('sessionId'),
-    userA: field('userA'),
-    userB: field('userB'),
-    startedAt: Number(field('startedAt')),
+  const wholeNumber = (name: string): number => {
+    const value = text(name);
+    if (!/^\d{1,15}$/.test(value))
+      throw new Error(`The field ${name} must be a whole number, not ${JSON.stringify(value)}.`);
+    return Number(value);
   };
-  const kind = field('kind');
+  const kind = text('kind');
+  if (kind !== 'started' && kind !== 'ended')
+    throw new Error(`The entry has the unknown kind ${JSON.stringify(kind)}.`);
+  const session = {
+    sessionId: text('sessionId'),
+    userA: text('userA'),
+    userB: text('userB'),
+    startedAt: wholeNumber('startedAt'),
+  };
   if (kind === 'started') return { kind, ...session };
-  if (kind !== 'ended') throw new Error(`Entry ${id} of the outbox has the unknown kind ${JSON.stringify(kind)}.`);
-  const messages = field('messages');
   return {
     kind,
     ...session,
-    endedAt: Number(field('endedAt')),
-    endReason: field('endReason') as 'skip' | 'end' | 'disconnect' | 'timeout',
-    messages: messages === '' ? null : Number(messages),
+    endedAt: wholeNumber('endedAt'),
+    endReason: text('endReason') as EndReason,
+    messages: text('messages') === '' ? null : wholeNumber('messages'),
   };
 }

@@ -1,4 +1,5 @@
-import type { EndReason, SessionSide, UserChange } from '@passerby/core';
+import type { SessionSide, UserChange } from '@passerby/core';
+import type { EndReason } from '@passerby/protocol';
 
 /** A change as the scripts write it. */
 interface EncodedChange {

@@ -2,6 +2,7 @@ import { LeaseLost, type NodeMessage, type SessionFact, type UserChange } from '
 import fc from 'fast-check';
 import { memoryStoreBench } from '../../core/test/memory-store-bench.ts';
 import type { StoreBench } from '../../core/test/pair-store-contract.ts';
+import { readFacts } from '../../core/test/read-facts.ts';
 import { redisStoreBench } from './redis-store-bench.ts';
 
 const leaseMs = 600_000;
@@ -63,7 +64,7 @@ class Driver {
     });
     const notices: Record<string, NodeMessage[]> = {};
     for (const nodeId of this.#nodeIds) notices[nodeId] = await this.#bench.received(nodeId);
-    const facts = (await this.#bench.outbox.read(1000, 1)).map(entry => entry.fact);
+    const facts = await readFacts(this.#bench.outbox);
     return { reply, notices, facts };
   }
 

@@ -1,0 +1,67 @@
+import type { Outbox, SessionFact } from '../src/index.ts';
+
+/** An empty outbox, and a way into it. */
+export interface OutboxBench {
+  outbox: Outbox;
+  add(fact: SessionFact): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What every {@link Outbox} guarantees. */
+export function describeOutbox(name: string, open: () => Promise<OutboxBench>): void {
+  describe(`${name} as an outbox`, () => {
+    const session = { sessionId: 's1', userA: 'ann', userB: 'bob', startedAt: 5 };
+    const started: SessionFact = { kind: 'started', ...session };
+    const skipped: SessionFact = { kind: 'ended', ...session, endedAt: 9, endReason: 'skip', messages: 3 };
+    const timedOut: SessionFact = { ...skipped, endReason: 'timeout', messages: null };
+    let bench: OutboxBench;
+
+    beforeEach(async () => {
+      bench = await open();
+    });
+
+    afterEach(() => bench.close());
+
+    it('gives the oldest entries until they are removed', async () => {
+      const facts = [started, skipped, timedOut];
+      for (const fact of facts) await bench.add(fact);
+      const entries = await bench.outbox.read(10, 0);
+      expect(entries.map(({ fact }) => fact)).toEqual(facts);
+      expect(await bench.outbox.read(2, 0)).toEqual(entries.slice(0, 2));
+
+      const ids = entries.map(({ id }) => id);
+      await bench.outbox.remove(ids.slice(0, 1));
+      expect(await bench.outbox.read(10, 0)).toEqual(entries.slice(1));
+      await bench.outbox.remove(ids);
+      await bench.outbox.remove([]);
+      expect(await bench.outbox.read(10, 0)).toEqual([]);
+    });
+
+    it('tells how many entries wait, and for how long', async () => {
+      expect(await bench.outbox.backlog()).toEqual({ length: 0, oldestAgeMs: 0 });
+      await bench.add(started);
+      await bench.add(skipped);
+      const [oldest, ...others] = await bench.outbox.read(10, 0);
+      const { length, oldestAgeMs } = await bench.outbox.backlog();
+      expect(length).toBe(2);
+      expect(oldestAgeMs).toBeGreaterThanOrEqual(0);
+      // The clock of the store and this one are of one machine.
+      expect(Math.abs((oldest?.at ?? 0) + oldestAgeMs - Date.now())).toBeLessThan(1000);
+      await bench.outbox.remove([oldest, ...others].flatMap(entry => entry?.id ?? []));
+      expect(await bench.outbox.backlog()).toEqual({ length: 0, oldestAgeMs: 0 });
+    });
+
+    it('waits for a first entry, and for no longer than it is told', async () => {
+      const begunAt = performance.now();
+      expect(await bench.outbox.read(10, 200)).toEqual([]);
+      expect(performance.now() - begunAt).toBeGreaterThan(190);
+    });
+
+    it('wakes when an entry comes', async () => {
+      // Longer than a test may take.
+      const read = bench.outbox.read(10, 60_000);
+      await bench.add(started);
+      expect(await read).toMatchObject([{ fact: started }]);
+    });
+  });
+}
