@@ -62,13 +62,15 @@ async function run(config: Config): Promise<void> {
   const io = createSocketServer(http, { allowedOrigins: config.ALLOWED_ORIGINS });
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: `${config.REDIS_PREFIX}:everyone` }));
   const service = new ChatService({ store, bus, clients: new SocketClients(io), lease, meter: metrics, log });
+  // Without its subscriber a node would pair users and not hear of it.
+  const isReady = () => service.ready && subscriber.status === 'ready';
   const app = createHttpApp({
-    isReady: () => service.ready && subscriber.status === 'ready',
+    isReady,
     metrics,
     pageFolder: dirname(fileURLToPath(import.meta.resolve('@passerby/web/public/index.html'))),
     ...(config.ADMIN_TOKEN && { admin: adminRoutes(io, config.ADMIN_TOKEN) }),
   });
-  metrics.observe(service);
+  metrics.observe(service, isReady);
   acceptConnections(io, {
     service,
     limits: rateLimits(config, redis),

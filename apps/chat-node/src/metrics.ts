@@ -42,8 +42,8 @@ export class Metrics implements Meter {
     this.#scripts.observe({ script }, seconds);
   }
 
-  /** Adds the gauges that are read from the service when Prometheus asks. */
-  observe(service: ChatService): void {
+  /** Adds the gauges that are read when Prometheus asks. */
+  observe(service: ChatService, isReady: () => boolean): void {
     const gauge = (name: string, help: string, collect: (this: Gauge<string>) => void, labelNames: string[] = []) =>
       new Gauge({ name, help, labelNames, collect, registers: [this.registry] });
     gauge(
@@ -61,7 +61,7 @@ export class Metrics implements Meter {
       this.set(service.census().sessions);
     });
     gauge('passerby_ready', '1 if this node can take users.', function () {
-      this.set(service.ready ? 1 : 0);
+      this.set(isReady() ? 1 : 0);
     });
   }
 

@@ -27,8 +27,9 @@ function newNode() {
     meter: metrics,
     log,
   });
-  metrics.observe(service);
-  return { service, isReady: () => service.ready, metrics, pageFolder };
+  const isReady = () => service.ready;
+  metrics.observe(service, isReady);
+  return { service, isReady, metrics, pageFolder };
 }
 
 let http: Server;
