@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { cleanText } from './clean-text.ts';
+import type { Handshake, Receipt } from './events.ts';
 
 const messageInput = z.union([
   z.string(),
@@ -18,4 +19,27 @@ const searchOptions = z.record(z.string(), z.unknown()).nullish();
 /** Whether the options of a `search` event are acceptable: none, or an object. No option exists yet. */
 export function isSearchOptions(input: unknown): boolean {
   return searchOptions.safeParse(input).success;
+}
+
+const numbering = z.object({ seq: z.int().min(1), sessionId: z.string().max(64) });
+
+/** What a resuming client's `message` says of its place, or undefined when it says nothing, or nothing sensible. */
+export function parseNumbering(input: unknown): { seq: number; sessionId: string } | undefined {
+  return numbering.safeParse(input).data;
+}
+
+const receipt = z.object({ sessionId: z.string().max(64), upTo: z.int().min(0), resend: z.boolean().optional() });
+
+/** A `received` event, or undefined when it is not one that may be passed on. */
+export function parseReceipt(input: unknown): Receipt | undefined {
+  const { data } = receipt.safeParse(input);
+  return data && { sessionId: data.sessionId, upTo: data.upTo, ...(data.resend && { resend: true }) };
+}
+
+const handshake = z.object({ resume: z.union([z.literal(true), z.string().max(200)]) });
+
+/** Whether a client asks for resume when it connects, and with which token. */
+export function parseHandshake(auth: unknown): Handshake {
+  const parsed = handshake.safeParse(auth);
+  return parsed.success ? parsed.data : {};
 }

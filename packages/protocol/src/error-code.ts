@@ -8,6 +8,8 @@ export const errorTexts = {
   UNKNOWN_EVENT: 'Unknown event',
   NOT_IN_CHAT: 'You are not in a chat',
   ALREADY_IN_CHAT: 'You are already in a chat',
+  PARTNER_AWAY: 'Your partner lost the connection for a moment, please try again',
+  REPLACED: 'This chat goes on in another window',
   TOO_MANY_MESSAGES: 'Too many messages sent',
   TOO_MANY_REQUESTS: 'Too many requests',
   TOO_MANY_CONNECTIONS: 'Too many connections from your address',

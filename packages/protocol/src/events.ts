@@ -7,6 +7,10 @@ export interface ChatMessage {
   message: string;
   /** When the server took it, in ms since the epoch. */
   at: number;
+  /** Only to resuming clients: the session in which it was written. */
+  sessionId?: string;
+  /** Only between resuming clients: the sender's number for it. */
+  seq?: number;
 }
 
 export interface Matched {
@@ -16,14 +20,62 @@ export interface Matched {
 }
 
 /**
- * Why a session ended. `timeout`: the node of one side stopped renewing its lease. Clients should treat reasons that they
- * do not know like `disconnect`.
+ * Why a session ended. `timeout`: one side's node died, or one side was away for longer than the grace time. `lost`, which
+ * only the record of sessions has: the registry lost it. Clients should treat reasons that they do not know like `disconnect`.
  */
-export type EndReason = 'skip' | 'end' | 'disconnect' | 'timeout';
+export type EndReason = 'skip' | 'end' | 'disconnect' | 'timeout' | 'lost';
 
 export interface PartnerLeft {
   sessionId: string;
   reason: EndReason;
+}
+
+/**
+ * What a client sends as `auth` when it connects. Without `resume` it is a plain client, which is gone when its connection
+ * is gone.
+ */
+export interface Handshake {
+  /** `true` to be able to resume later, or the token of the last {@link Welcome}, to resume now. */
+  resume?: true | string;
+}
+
+/** The first event that a resuming client gets on each connection: who it is, and what it is doing. */
+export interface Welcome {
+  /** Resumes this user, on any node. It replaces the one before, and is to be kept secret. */
+  token: string;
+  /** False: the token was of no use, and this is a new user. */
+  resumed: boolean;
+  /** How long the user may be away and come back, in ms. */
+  graceMs: number;
+  state: 'idle' | 'waiting' | 'paired';
+  /** There when `state` is `paired`. */
+  session?: Matched & { partnerAway: boolean };
+}
+
+/** The partner lost the connection, and may come back within `graceMs`. */
+export interface PartnerAway {
+  sessionId: string;
+  graceMs: number;
+}
+
+export interface PartnerBack {
+  sessionId: string;
+}
+
+/**
+ * Says that all messages up to number `upTo` (0: none) have been shown. As `received` it is the receiver's; as `delivered`
+ * it is what the sender gets of it.
+ */
+export interface Receipt {
+  sessionId: string;
+  upTo: number;
+  /** Later messages may have been lost on the way: the sender is asked for them again. */
+  resend?: boolean;
+}
+
+/** Messages and receipts may have been lost on the way to this client: it should ask again, and send again. */
+export interface Missed {
+  sessionId: string;
 }
 
 export interface Announcement {
@@ -43,8 +95,11 @@ export type Ack<Reply extends object> =
 
 type Acknowledge<Reply extends object> = (reply: Ack<Reply>) => void;
 
-/** What a message may look like on the wire. Unknown fields are dropped. */
-export type MessageInput = string | { message: string } | { text: string };
+/**
+ * What a message may look like on the wire. Unknown fields are dropped. A resuming client names the session, and numbers its
+ * messages in it from 1.
+ */
+export type MessageInput = string | { message: string; seq?: number; sessionId?: string } | { text: string };
 
 /** The events a client sends. Each takes an acknowledgement as an optional last argument. */
 export interface ClientEvents {
@@ -52,6 +107,8 @@ export interface ClientEvents {
   message: (input: MessageInput, acknowledge?: Acknowledge<{ id: string; at: number }>) => void;
   skip: (acknowledge?: Acknowledge<StateReply>) => void;
   end_chat: (acknowledge?: Acknowledge<StateReply>) => void;
+  /** Only from resuming clients. Cumulative, so that one for many messages is enough. */
+  received: (receipt: Receipt, acknowledge?: Acknowledge<object>) => void;
 }
 
 /** The events a server sends. */
@@ -63,4 +120,10 @@ export interface ServerEvents {
   error: (text: string, details: ErrorDetails) => void;
   /** From the operator, to everyone. */
   announcement: (announcement: Announcement) => void;
+  /** This and the following go to resuming clients only. */
+  welcome: (welcome: Welcome) => void;
+  partner_away: (away: PartnerAway) => void;
+  partner_back: (back: PartnerBack) => void;
+  delivered: (receipt: Receipt) => void;
+  missed: (missed: Missed) => void;
 }

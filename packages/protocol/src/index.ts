@@ -1,5 +1,5 @@
 export { cleanText } from './clean-text.ts';
-export { isSearchOptions, parseMessage } from './client-input.ts';
+export { isSearchOptions, parseHandshake, parseMessage, parseNumbering, parseReceipt } from './client-input.ts';
 export { type ErrorCode, type ErrorDetails, errorTexts } from './error-code.ts';
 export type {
   Ack,
@@ -7,9 +7,15 @@ export type {
   ChatMessage,
   ClientEvents,
   EndReason,
+  Handshake,
   Matched,
   MessageInput,
+  Missed,
+  PartnerAway,
+  PartnerBack,
   PartnerLeft,
+  Receipt,
   ServerEvents,
   StateReply,
+  Welcome,
 } from './events.ts';
