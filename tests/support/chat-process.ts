@@ -62,6 +62,7 @@ export class ChatProcess {
         REDIS_URL: pool.url,
         REDIS_PREFIX: pool.prefix,
         RATE_LIMITS: 'off',
+        DRAIN_MS: '0',
         ...environment,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -35,7 +35,7 @@ export class RedisPool {
   async keys(): Promise<string[]> {
     const redis = this.#connections[0] ?? (await this.connect());
     const keys = await redis.keys(`${this.prefix}:*`);
-    return keys.filter(key => !key.endsWith(':outbox') && !key.startsWith(`${this.prefix}:limit:`));
+    return keys.filter(key => !/:(outbox|epoch)$/.test(key) && !key.startsWith(`${this.prefix}:limit:`));
   }
 
   /** Resolves when the registry holds no user: all that the clients of the test did is over. */
@@ -54,7 +54,8 @@ export class RedisPool {
   async close(): Promise<void> {
     const redis = this.#connections[0] ?? (await this.connect());
     const lasting = await redis.keys(`${this.prefix}:limit:*`);
-    await redis.del(`${this.prefix}:{${this.pool}}:outbox`, ...lasting);
+    const inPool = (name: string) => `${this.prefix}:{${this.pool}}:${name}`;
+    await redis.del(inPool('outbox'), inPool('epoch'), ...lasting);
     await Promise.all(
       this.#connections.map(async connection => {
         const ended = once(connection, 'end');

@@ -1,18 +1,26 @@
 import type { IncomingMessage } from 'node:http';
 import { ChatError } from '@passerby/core';
-import { handleSocketEvents, type SocketEventsOptions } from './socket-events.ts';
-import type { ChatServer } from './socket-server.ts';
+import { parseHandshake } from '@passerby/protocol';
+import type { SocketClients } from './socket-clients.ts';
+import { describeError, handleSocketEvents, type SocketEventsOptions } from './socket-events.ts';
+import type { ChatServer, ChatSocket } from './socket-server.ts';
 
 export interface AcceptConnectionsOptions extends SocketEventsOptions {
+  clients: SocketClients;
   addressOf: (request: IncomingMessage) => string;
 }
 
-/** Makes each connection that its address's limit allows a user, until it closes. */
+/** Makes each connection that the limits allow a user, until it closes: a new one, or one who resumes. */
 export function acceptConnections(io: ChatServer, options: AcceptConnectionsOptions): void {
-  const { service, limits, metrics, log, addressOf } = options;
+  const { service, clients, limits, metrics, log, addressOf } = options;
 
   io.use((socket, next) => {
-    limits.connection(addressOf(socket.request)).then(
+    const { resume } = parseHandshake(socket.handshake.auth);
+    const allowed = Promise.all([
+      limits.connection(addressOf(socket.request)),
+      typeof resume === 'string' && limits.resume(resume.slice(0, resume.indexOf('.'))),
+    ]);
+    allowed.then(
       () => next(),
       error => {
         const { code, message, retryAfterMs } = error instanceof ChatError ? error : new ChatError('UNAVAILABLE');
@@ -24,12 +32,41 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
   });
 
   io.on('connection', socket => {
-    service.connect(socket.id);
-    log.debug({ user: socket.id }, 'A user connected.');
+    const joined = join(socket);
     socket.on('disconnect', reason => {
-      log.debug({ user: socket.id, reason }, 'A user disconnected.');
-      void service.disconnect(socket.id);
+      log.debug({ socket: socket.id, reason }, 'A connection ended.');
+      // Whoever says goodbye, or is sent away, is gone for good.
+      const how = reason.endsWith('namespace disconnect') ? 'left' : 'lost';
+      joined.then(
+        async userId => {
+          if (clients.detach(userId, socket)) await service.disconnect(userId, how);
+        },
+        () => undefined,
+      );
     });
-    handleSocketEvents(socket, addressOf(socket.request), options);
+    handleSocketEvents(socket, { joined, address: addressOf(socket.request) }, options);
+    joined.then(
+      userId => log.debug({ user: userId, socket: socket.id }, 'A user connected.'),
+      error => refuse(socket, error),
+    );
   });
+
+  const refuse = (socket: ChatSocket, error: unknown): void => {
+    // The client keeps its token and comes back, to this node or another one.
+    const { message: text, ...details } = describeError(error, log);
+    metrics.errorSent(details.code);
+    socket.emit('error', text, details);
+    socket.conn.close();
+  };
+
+  const join = async (socket: ChatSocket): Promise<string> => {
+    const { resume } = parseHandshake(socket.handshake.auth);
+    if (resume === undefined) {
+      service.connect(socket.id);
+      clients.attach(socket.id, socket);
+      return socket.id;
+    }
+    const token = resume === true ? undefined : resume;
+    return service.resume(socket.id, token, userId => clients.attach(userId, socket));
+  };
 }

@@ -1,4 +1,4 @@
-import { reconnectDelayMs } from '@passerby/redis';
+import { endsWhenSilent, noticeSilence, reconnectDelayMs } from '@passerby/redis';
 import { Redis } from 'ioredis';
 
 /**
@@ -8,7 +8,13 @@ import { Redis } from 'ioredis';
  */
 export class AdapterConnection extends Redis {
   constructor(url: string, role: string) {
-    super(url, { connectionName: `passerby-${role}`, maxRetriesPerRequest: null, retryStrategy: reconnectDelayMs });
+    super(url, {
+      ...endsWhenSilent,
+      connectionName: `passerby-${role}`,
+      maxRetriesPerRequest: null,
+      retryStrategy: reconnectDelayMs,
+    });
+    noticeSilence(this);
     this.on('error', () => undefined);
   }
 

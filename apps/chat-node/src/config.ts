@@ -33,6 +33,8 @@ const settings = z.object({
   REDIS_PREFIX: name.default('passerby'),
   POOL: name.default('lobby'),
   LEASE_MS: wholeNumber(1000, 60_000).prefault('5000'),
+  RESUME_WITHIN_MS: wholeNumber(1000, 600_000).prefault('30000'),
+  DRAIN_MS: wholeNumber(0, 3_600_000).prefault('10000'),
   ALLOWED_ORIGINS: list
     .refine(
       origins => origins.every(origin => origin === '*' || isOrigin(origin)),
@@ -49,6 +51,7 @@ const settings = z.object({
   RATE_LIMITS: z.enum(['on', 'off'], 'must be on or off').default('on'),
   LIMIT_USER_MESSAGES: limit.prefault('30/10'),
   LIMIT_USER_REQUESTS: limit.prefault('30/10'),
+  LIMIT_USER_RESUMES: limit.prefault('30/60'),
   LIMIT_ADDRESS_MESSAGES: limit.prefault('600/10'),
   LIMIT_ADDRESS_REQUESTS: limit.prefault('600/10'),
   LIMIT_ADDRESS_CONNECTIONS: limit.prefault('300/60'),

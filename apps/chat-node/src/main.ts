@@ -13,12 +13,15 @@ import { AdapterConnection } from './adapter-connection.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { clientAddress } from './client-address.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
+import { drain } from './drain.ts';
 import { createHttpApp } from './http-app.ts';
 import { Metrics } from './metrics.ts';
 import { rateLimits } from './rate-limits.ts';
 import { SocketClients } from './socket-clients.ts';
 import { createSocketServer } from './socket-server.ts';
 
+/** SIGTERM moves users away before the node stops; SIGINT, and any second signal, ends it at once. */
+const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 /** How long a node that stops may take to tell Redis about its users, in ms. */
 const leaveWithinMs = 5000;
 /** How long it then waits for its clients to close their side, in ms. */
@@ -46,6 +49,7 @@ async function run(config: Config): Promise<void> {
     pino.destination({ sync: true }),
   );
   const metrics = new Metrics();
+  let stopping = false;
 
   const connection = { url: config.REDIS_URL, log };
   const redis = connectRedis({ ...connection, role: 'commands', commandTimeoutMs: 1000 });
@@ -56,23 +60,25 @@ async function run(config: Config): Promise<void> {
   const location = { prefix: config.REDIS_PREFIX, pool: config.POOL };
   const store = new RedisPairStore(redis, location, (script, seconds) => metrics.scriptTook(script, seconds));
   const bus = new RedisNodeBus(redis, subscriber, { prefix: config.REDIS_PREFIX, log });
-  const lease = new Lease({ store, leaseMs: config.LEASE_MS, log });
+  const lease = new Lease({ store, leaseMs: config.LEASE_MS, graceMs: config.RESUME_WITHIN_MS, log });
 
   const http = createServer((request, response) => app(request, response));
-  const io = createSocketServer(http, { allowedOrigins: config.ALLOWED_ORIGINS });
+  const io = createSocketServer(http, { allowedOrigins: config.ALLOWED_ORIGINS, isOpen: () => !stopping });
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: `${config.REDIS_PREFIX}:everyone` }));
-  const service = new ChatService({ store, bus, clients: new SocketClients(io), lease, meter: metrics, log });
+  const clients = new SocketClients(io);
+  const service = new ChatService({ store, bus, clients, lease, meter: metrics, log });
   // Without its subscriber a node would pair users and not hear of it.
-  const isReady = () => service.ready && subscriber.status === 'ready';
+  const isReady = () => !stopping && service.ready && subscriber.status === 'ready';
   const app = createHttpApp({
     isReady,
     metrics,
     pageFolder: dirname(fileURLToPath(import.meta.resolve('@passerby/web/public/index.html'))),
     ...(config.ADMIN_TOKEN && { admin: adminRoutes(io, config.ADMIN_TOKEN) }),
   });
-  metrics.observe(service, isReady);
+  metrics.observe(service, lease, isReady);
   acceptConnections(io, {
     service,
+    clients,
     limits: rateLimits(config, redis),
     addressOf: clientAddress(config.TRUST_PROXY),
     metrics,
@@ -80,10 +86,12 @@ async function run(config: Config): Promise<void> {
     maxMessageCharacters: config.MAX_MESSAGE_CHARACTERS,
   });
 
-  let stopping = false;
-  const stop = async (signal: string) => {
+  const stop = async (signal: NodeJS.Signals) => {
+    const hurry = new AbortController();
+    for (const another of stopSignals) process.on(another, () => hurry.abort());
     stopping = true;
-    log.info({ signal }, 'Stopping: the users of this node leave their chats.');
+    log.info({ signal }, 'Stopping.');
+    if (signal === 'SIGTERM') await drain({ service, clients, drainMs: config.DRAIN_MS, signal: hurry.signal });
     const left = await Promise.race([service.stop().then(() => true), delay(leaveWithinMs)]).catch(() => false);
     if (!left) log.warn('Redis could not be told that this node stops. Its lease will lapse, and its chats end then.');
     // Clients that do not answer a farewell would keep the server open for 30 s.
@@ -92,7 +100,7 @@ async function run(config: Config): Promise<void> {
     log.info('Stopped.');
     process.exit();
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+  for (const signal of stopSignals) process.once(signal, () => void (stopping || stop(signal)));
 
   await listen(http, config);
   log.info({ port: (http.address() as AddressInfo).port }, 'Listening.');

@@ -1,4 +1,4 @@
-import type { ChatService, Meter } from '@passerby/core';
+import type { ChatService, Lease, Meter } from '@passerby/core';
 import type { ErrorCode } from '@passerby/protocol';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
@@ -43,7 +43,7 @@ export class Metrics implements Meter {
   }
 
   /** Adds the gauges that are read when Prometheus asks. */
-  observe(service: ChatService, isReady: () => boolean): void {
+  observe(service: ChatService, lease: Lease, isReady: () => boolean): void {
     const gauge = (name: string, help: string, collect: (this: Gauge<string>) => void, labelNames: string[] = []) =>
       new Gauge({ name, help, labelNames, collect, registers: [this.registry] });
     gauge(
@@ -59,6 +59,9 @@ export class Metrics implements Meter {
     );
     gauge('passerby_sessions', 'Sessions now, each counted on one node only.', function () {
       this.set(service.census().sessions);
+    });
+    gauge('passerby_outbox_facts', 'Session facts that wait for the recorder, in the whole pool.', function () {
+      this.set(lease.waitingFacts);
     });
     gauge('passerby_ready', '1 if this node can take users.', function () {
       this.set(isReady() ? 1 : 0);

@@ -1,14 +1,28 @@
 import type { Clients } from '@passerby/core';
-import type { ServerEvents } from '@passerby/protocol';
+import { errorTexts, type ServerEvents } from '@passerby/protocol';
 import { cutOffIfStalled } from './cut-off-if-stalled.ts';
-import type { ChatServer } from './socket-server.ts';
+import type { ChatServer, ChatSocket } from './socket-server.ts';
 
-/** {@link Clients} over Socket.IO. */
+/** {@link Clients} over Socket.IO: which socket is whose. */
 export class SocketClients implements Clients {
-  readonly #sockets: ChatServer['sockets']['sockets'];
+  readonly #io: ChatServer;
+  readonly #sockets = new Map<string, ChatSocket>();
 
   constructor(io: ChatServer) {
-    this.#sockets = io.sockets.sockets;
+    this.#io = io;
+  }
+
+  /** Makes a socket the one of a user, in place of any other. */
+  attach(userId: string, socket: ChatSocket): void {
+    if (this.#sockets.get(userId) !== socket) this.replace(userId);
+    this.#sockets.set(userId, socket);
+    // Where an operator reaches the user, on whichever node.
+    if (userId !== socket.id) void socket.join(userId);
+  }
+
+  /** Forgets the socket of a user. @returns whether it was the user's until now */
+  detach(userId: string, socket: ChatSocket): boolean {
+    return this.#sockets.get(userId) === socket && this.#sockets.delete(userId);
   }
 
   emit<Event extends keyof ServerEvents>(userId: string, event: Event, ...args: Parameters<ServerEvents[Event]>): void {
@@ -18,8 +32,20 @@ export class SocketClients implements Clients {
     cutOffIfStalled(socket);
   }
 
-  closeAll(): void {
+  close(userId: string): void {
     // Not `disconnect()`: that tells a client never to come back by itself.
-    for (const socket of this.#sockets.values()) socket.conn.close();
+    this.#sockets.get(userId)?.conn.close();
+  }
+
+  replace(userId: string): void {
+    const socket = this.#sockets.get(userId);
+    this.#sockets.delete(userId);
+    socket?.emit('error', errorTexts.REPLACED, { code: 'REPLACED' });
+    socket?.disconnect(true);
+  }
+
+  closeAll(): void {
+    this.#sockets.clear();
+    for (const socket of this.#io.sockets.sockets.values()) socket.conn.close();
   }
 }

@@ -15,10 +15,12 @@ const maxPacketBytes = 1024 * 1024;
 export interface SocketServerOptions {
   /** Web origins that may connect besides this server's own; `*` allows all. */
   allowedOrigins: string[];
+  /** Whether new connections are taken. Those that are refused try again by themselves, perhaps elsewhere. */
+  isOpen: () => boolean;
 }
 
 /** The Socket.IO server on an HTTP server. */
-export function createSocketServer(http: HttpServer, { allowedOrigins }: SocketServerOptions): ChatServer {
+export function createSocketServer(http: HttpServer, { allowedOrigins, isOpen }: SocketServerOptions): ChatServer {
   const io: ChatServer = new Server(http, {
     maxHttpBufferSize: maxPacketBytes,
     pingInterval: 10_000,
@@ -27,8 +29,9 @@ export function createSocketServer(http: HttpServer, { allowedOrigins }: SocketS
     cors: { origin: allowedOrigins.includes('*') ? true : allowedOrigins },
     // Engine.IO itself checks no origin when a WebSocket opens.
     allowRequest: (request, decide) => {
+      if (!isOpen()) return decide('This node is being stopped. Connect again.', false);
       const allowed = originIsAllowed(request, allowedOrigins);
-      decide(allowed ? null : 'This web origin is not allowed. See ALLOWED_ORIGINS in .env.example.', allowed);
+      return decide(allowed ? null : 'This web origin is not allowed. See ALLOWED_ORIGINS in .env.example.', allowed);
     },
   });
   announceSessionIds(io);

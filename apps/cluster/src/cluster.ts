@@ -161,7 +161,8 @@ export class Cluster {
           {
             name,
             script: join(config.projectDir, 'apps', folder, 'dist/main.js'),
-            env: { ...process.env, ...settings, PORT: String(port) },
+            // All nodes stop together: there is nowhere to move users to.
+            env: { DRAIN_MS: '0', ...process.env, ...settings, PORT: String(port) },
             url,
             logFile: this.#logFile(id),
           },

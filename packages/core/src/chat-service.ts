@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import type { ChatMessage, StateReply } from '@passerby/protocol';
+import type { ChatMessage, Receipt, StateReply } from '@passerby/protocol';
 import { v7 as newSessionId } from 'uuid';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
@@ -8,45 +7,12 @@ import { LeaseLost } from './lease-lost.ts';
 import type { Log } from './log.ts';
 import type { Meter } from './meter.ts';
 import type { NodeBus, NodeMessage } from './node-bus.ts';
-import type { PairStore, UserCommand } from './pair-store.ts';
-import type { SessionSide, UserChange } from './user-change.ts';
-
-/*
- * What a node knows of a user is a copy of the user's entry in the pair registry:
- *
- *            search                 matched
- *   idle ──────────────▶ waiting ──────────────▶ paired
- *    ▲ ▲                    │                     │ │
- *    │ └──────── end ───────┘                     │ └── skip ──▶ waiting or paired
- *    └────────── end, or the partner left ────────┘
- *
- * The copy changes only by a UserChange from the store: in the reply to a command of this node, or in a notice that the
- * store sent because of somebody else's command. The two ways may overtake each other, so a change carries the revision
- * of the entry, and only a newer one counts. Commands of one user run one after the other. A chat message carries no
- * revision: one that comes while a command of its recipient is under way waits for it, for the reply may be the very
- * match that the message belongs to.
- */
-interface User {
-  readonly userId: string;
-  revision: number;
-  state: 'idle' | 'waiting' | 'paired';
-  /** There while paired. `messages` counts both directions. */
-  session: (SessionSide & { messages: number }) | undefined;
-  lastRequestId: number;
-  /** Commands under way that will end the session: nothing can be sent in it any more. */
-  leaving: number;
-  /** Commands that are not done yet. */
-  pending: number;
-  /** Chat messages that wait for them. */
-  held: number;
-  tail: Promise<unknown>;
-}
-
-/** More commands of one user, or more messages to one user, than this are not kept waiting. */
-const maxPending = 50;
-
-/** The store is told of so many departed users at a time. */
-const forgetBatch = 100;
+import type { PairStore, Resumed, UserCommand } from './pair-store.ts';
+import { Reconciler } from './reconciler.ts';
+import { type Numbering, Relay } from './relay.ts';
+import { newResumeToken, parseResumeToken, type ResumeToken } from './resume-token.ts';
+import { User } from './user.ts';
+import { type AbsentUserChange, isAbsent, type PresentUserChange, type UserChange } from './user-change.ts';
 
 export interface ChatServiceOptions {
   store: PairStore;
@@ -64,11 +30,9 @@ export class ChatService {
   readonly #clients: Clients;
   readonly #lease: Lease;
   readonly #meter: Meter;
-  readonly #log: Log;
   readonly #users = new Map<string, User>();
-  /** Users who are gone and of whom the store could not be told yet. */
-  readonly #departed = new Set<User>();
-  #forgetting = false;
+  readonly #relay: Relay;
+  readonly #reconciler: Reconciler;
 
   constructor(options: ChatServiceOptions) {
     this.#store = options.store;
@@ -76,28 +40,55 @@ export class ChatService {
     this.#clients = options.clients;
     this.#lease = options.lease;
     this.#meter = options.meter;
-    this.#log = options.log;
+    this.#relay = new Relay({ ...options, users: this.#users });
+    this.#reconciler = new Reconciler({
+      ...options,
+      users: this.#users,
+      apply: changes => this.#apply(changes),
+      search: user => user.inTurn(() => this.#search(user)).catch(() => undefined),
+      end: (user, reason) => this.#end(user, reason).catch(() => undefined),
+    });
   }
 
   /** Makes this process a node that the others know: see {@link ready}. Keeps trying while it cannot. */
   async start(): Promise<void> {
     await this.#lease.start({
-      begin: nodeId => this.#bus.listen(nodeId, message => this.#receive(message)),
-      // Not waited for: there may be many, and the heartbeat must go on.
-      renewed: () => void this.#forgetDeparted(),
+      begin: nodeId =>
+        this.#bus.listen(nodeId, {
+          receive: message => this.#receive(message),
+          missed: () => {
+            this.#relay.missed();
+            this.#lease.doubt();
+          },
+        }),
+      doubtful: () => this.#reconciler.doubtAll(),
+      // Not waited for: there may be much to do, and the heartbeat must go on.
+      renewed: () => void this.#reconciler.work(),
       lost: () => this.#dropAll(),
     });
   }
 
-  /** Ends what its users are doing, as if they had disconnected, and gives the lease back. Their partners are told. */
+  /**
+   * Gives up its users and its lease: who may resume is away from now on, the others have left, and the partners are told.
+   * Their connections stay: closing them is the caller's part.
+   */
   async stop(): Promise<void> {
-    await Promise.all([...this.#users.keys()].map(userId => this.disconnect(userId)));
+    await Promise.all([...this.#users.keys()].map(userId => this.disconnect(userId, 'lost')));
     await this.#lease.stop();
   }
 
   /** Whether users can be taken now. */
   get ready(): boolean {
     return this.#lease.held;
+  }
+
+  /** The users who are here: whether they may resume elsewhere, and what they are doing. */
+  get present(): { userId: string; resumes: boolean; state: StateReply['state'] }[] {
+    return [...this.#users.values()].map(({ userId, token, state }) => ({
+      userId,
+      resumes: token !== undefined,
+      state,
+    }));
   }
 
   /** How many users of this node are in each state, and how many sessions have their side `a` here. */
@@ -117,25 +108,41 @@ export class ChatService {
     return { state: user?.state ?? 'idle' };
   }
 
-  /** A user connected to this node. */
+  /** A plain user connected to this node. */
   connect(userId: string): void {
-    this.#users.set(userId, {
-      userId,
-      revision: 0,
+    this.#lease.check();
+    this.#users.set(userId, new User(userId));
+  }
+
+  /**
+   * A client that can resume connected to this node. With a token that is good, it is the same user again; otherwise a new
+   * one. The client is welcomed.
+   * @param newUserId the id of the user if it is a new one
+   * @param attach connects the client to the user whose id it is given, in place of any connection before
+   * Rejects with `UNAVAILABLE` when it cannot be known now whether the token is good.
+   */
+  async resume(newUserId: string, token: string | undefined, attach: (userId: string) => void): Promise<string> {
+    this.#lease.check();
+    const shown = token === undefined ? undefined : parseResumeToken(token);
+    const next = newResumeToken(shown?.userId ?? newUserId);
+    const resumed = shown && (await this.#findResumed(shown, next));
+    if (resumed) return this.#takeResumed(resumed, next, attach);
+    const fresh = newResumeToken(newUserId);
+    this.#users.set(newUserId, new User(newUserId, fresh.hash));
+    attach(newUserId);
+    this.#clients.emit(newUserId, 'welcome', {
+      token: fresh.text,
+      resumed: false,
+      graceMs: this.#lease.graceMs,
       state: 'idle',
-      session: undefined,
-      lastRequestId: 0,
-      leaving: 0,
-      pending: 0,
-      held: 0,
-      tail: Promise.resolve(),
     });
+    return newUserId;
   }
 
   /** Looks for a partner. Rejects with `ALREADY_IN_CHAT`, which changes nothing, or `UNAVAILABLE`. */
   async search(userId: string): Promise<void> {
     const user = this.#user(userId);
-    await this.#inTurn(user, async () => {
+    await user.inTurn(async () => {
       if (user.session) throw new ChatError('ALREADY_IN_CHAT');
       await this.#search(user);
     });
@@ -149,97 +156,142 @@ export class ChatService {
 
   /** Leaves the chat or the queue. Rejects with `UNAVAILABLE`. */
   async endChat(userId: string): Promise<void> {
-    const user = this.#user(userId);
-    await this.#leaving(user, async () => {
-      // A user who never searched has no entry to change.
-      if (user.lastRequestId === 0) return;
-      await this.#run(user, command => this.#leave(user, command, { reason: 'end', forget: false }));
-    });
+    await this.#end(this.#user(userId), 'end');
   }
 
   /**
    * Sends a cleaned text to the user's partner.
+   * @param numbering of a resuming client; a plain client's is ignored
    * @returns the message once it was passed on: at most once, and no promise that the partner's client has it.
-   * Rejects with `NOT_IN_CHAT`, or `UNAVAILABLE` when the partner's node cannot be reached.
+   * Rejects with `NOT_IN_CHAT`, with `PARTNER_AWAY`, or with `UNAVAILABLE` when the partner's node cannot be reached.
    */
-  async send(userId: string, text: string): Promise<ChatMessage> {
-    const user = this.#user(userId);
-    const session = user.session;
-    if (!session || user.leaving > 0) throw new ChatError('NOT_IN_CHAT');
-    const message = { id: randomUUID(), message: text, at: Date.now() };
-    // Counted first: the user may end the chat before the other node has the message.
-    session.messages++;
-    try {
-      if (session.partnerNode === this.#lease.nodeId) this.#sendHere(session, message);
-      else await this.#sendAway(session, message);
-    } catch (error) {
-      session.messages--;
-      throw error;
-    }
-    return message;
+  async send(userId: string, text: string, numbering?: Numbering): Promise<ChatMessage> {
+    return this.#relay.send(this.#user(userId), text, numbering);
   }
 
-  /** The user's connection is gone. Resolves when the store knows, or will be told later because it cannot be reached. */
-  async disconnect(userId: string): Promise<void> {
+  /** Tells the partner what a resuming client has received. Rejects with `NOT_IN_CHAT` or `UNAVAILABLE`. */
+  async acknowledge(userId: string, receipt: Receipt): Promise<void> {
+    await this.#relay.acknowledge(this.#user(userId), receipt);
+  }
+
+  /**
+   * The user's connection is gone. One who can resume is away if the connection was `lost`, and not if the client `left`.
+   * Resolves when the store knows, or will be told later because it cannot be reached.
+   */
+  async disconnect(userId: string, how: 'lost' | 'left'): Promise<void> {
     const user = this.#users.get(userId);
     if (!user) return;
     this.#users.delete(userId);
+    user.gone = true;
     user.leaving++;
-    await user.tail;
-    if (user.lastRequestId > 0) await this.#forget(user);
-  }
-
-  #sendHere({ partnerId, sessionId }: SessionSide, message: ChatMessage): void {
-    const partner = this.#users.get(partnerId);
-    if (!partner || !this.#deliver(partner, sessionId, message)) throw new ChatError('NOT_IN_CHAT');
-    this.#meter.relayed('local');
-  }
-
-  async #sendAway({ partnerNode, partnerId, sessionId }: SessionSide, message: ChatMessage): Promise<void> {
-    const sent = await this.#bus.send(partnerNode, { kind: 'chat', userId: partnerId, sessionId, message });
-    if (!sent) throw new ChatError('UNAVAILABLE', { retryAfterMs: this.#lease.leaseMs });
-    this.#meter.relayed('remote');
+    await user.settled();
+    if (user.lastRequestId === 0) return;
+    // A command that may still be carried out would bring the user back.
+    if (performance.now() < user.unsettledUntil) return this.#reconciler.disown(userId);
+    try {
+      const command = this.#command(user);
+      const [, ...others] =
+        user.token !== undefined && how === 'lost'
+          ? await this.#store.suspend({ ...command, graceMs: this.#lease.graceMs })
+          : await this.#store.leave({ ...command, reason: 'disconnect', messages: messagesOf(user), forget: true });
+      this.#apply(others);
+    } catch {
+      this.#reconciler.disown(userId);
+    }
   }
 
   #user(userId: string): User {
+    this.#lease.check();
     const user = this.#users.get(userId);
     if (!user) throw new ChatError('UNAVAILABLE');
     return user;
   }
 
-  /** Runs a task of a user when the ones before it are done. */
-  #inTurn<Result>(user: User, task: () => Promise<Result>): Promise<Result> {
-    if (user.pending >= maxPending) return Promise.reject(new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: 1000 }));
-    user.pending++;
-    const done = user.tail
-      .then(() => {
-        // A user who left meanwhile must not come into the registry again.
-        if (this.#users.get(user.userId) !== user) throw new ChatError('UNAVAILABLE');
-        return task();
-      })
-      .finally(() => user.pending--);
-    user.tail = done.catch(() => undefined);
-    return done;
+  async #findResumed({ userId, hash }: ResumeToken, next: ResumeToken): Promise<Resumed | undefined> {
+    // What this connection replaces may be doing something on this node.
+    await this.#users.get(userId)?.settled();
+    const { nodeId } = this.#lease;
+    try {
+      const resumed = await this.#store.resume({ userId, nodeId, token: hash, nextToken: next.hash });
+      if (nodeId !== this.#lease.nodeId) throw new LeaseLost(nodeId);
+      return resumed;
+    } catch (error) {
+      if (error instanceof LeaseLost) this.#lease.doubt();
+      if (!this.#users.has(userId)) this.#reconciler.disown(userId);
+      throw error instanceof ChatError ? error : new ChatError('UNAVAILABLE', { cause: error });
+    }
+  }
+
+  #takeResumed({ requestId, changes }: Resumed, token: ResumeToken, attach: (userId: string) => void): string {
+    const { userId } = token;
+    const here = this.#users.get(userId);
+    const user = here ?? new User(userId);
+    this.#users.set(userId, user);
+    user.token = token.hash;
+    user.lastRequestId = Math.max(user.lastRequestId, requestId);
+    attach(userId);
+    const [own, ...others] = changes;
+    if (own && !isAbsent(own) && own.revision > user.revision) {
+      const before = user.session;
+      adopt(user, own);
+      // How many messages there were is known only where all of them passed.
+      if (user.session && user.session.sessionId !== before?.sessionId) user.session.messages = null;
+    }
+    const { session } = user;
+    this.#clients.emit(userId, 'welcome', {
+      token: token.text,
+      resumed: true,
+      graceMs: this.#lease.graceMs,
+      state: user.state,
+      ...(session && {
+        session: {
+          sessionId: session.sessionId,
+          startedAt: session.startedAt,
+          partnerAway: session.partnerNode === undefined,
+        },
+      }),
+    });
+    this.#apply(others);
+    // While the user was away, somebody may have come into the queue.
+    if (user.state === 'waiting') user.inTurn(() => this.#search(user)).catch(() => undefined);
+    return userId;
   }
 
   /** Runs a command that ends the user's chat: from now on, and until it fails, nothing can be said in that chat. */
-  async #leaving<Result>(user: User, command: () => Promise<Result>): Promise<Result> {
+  async #leaving(user: User, command: () => Promise<void>): Promise<void> {
     user.leaving++;
     try {
-      return await this.#inTurn(user, command);
+      await user.inTurn(command);
     } finally {
       user.leaving--;
     }
   }
 
-  async #search(user: User, skip?: { sessionId: string; messages: number }): Promise<void> {
+  async #search(user: User, skip?: { sessionId: string; messages: number | null }): Promise<void> {
     await this.#run(user, command =>
       this.#store.search({
         ...command,
+        revision: user.revision,
         sessionId: newSessionId(),
+        ...(user.token !== undefined && { token: user.token }),
         ...(skip && { skip: { sessionId: skip.sessionId, messages: skip.messages } }),
       }),
     );
+  }
+
+  /** Ends the chat or the waiting. Who asked for it is not told; who did not is told the reason. */
+  async #end(user: User, reason: 'end' | 'timeout'): Promise<void> {
+    await this.#leaving(user, async () => {
+      // A user who never searched has no entry to change.
+      if (user.lastRequestId === 0) return;
+      const { session } = user;
+      await this.#run(user, command =>
+        this.#store.leave({ ...command, reason, messages: messagesOf(user), forget: false }),
+      );
+      if (session && reason === 'timeout') {
+        this.#clients.emit(user.userId, 'partner_left', { sessionId: session.sessionId, reason });
+      }
+    });
   }
 
   /** Gives the store a command of a user who is here, and applies the reply. */
@@ -247,117 +299,99 @@ export class ChatService {
     const command = this.#command(user);
     try {
       const changes = await give(command);
-      // The registry has forgotten the user: this node was reaped, and does not know it yet.
+      // The registry does not know the user: this node was reaped, or data was lost.
       if (changes[0]?.revision === 0 && user.revision > 0) throw new LeaseLost(command.nodeId);
-      this.#applyOwn(user, changes);
-    } catch (error) {
-      if (!(error instanceof LeaseLost)) throw error;
-      this.#lease.lose(command.nodeId);
-      throw new ChatError('UNAVAILABLE', { cause: error });
-    }
-  }
-
-  #leave(user: User, command: UserCommand, how: { reason: 'end' | 'disconnect'; forget: boolean }) {
-    return this.#store.leave({ ...command, ...how, messages: user.session?.messages ?? 0 });
-  }
-
-  /** @returns whether the store knows now that the user is gone */
-  async #forget(user: User): Promise<boolean> {
-    try {
-      const [, ...others] = await this.#leave(user, this.#command(user), { reason: 'disconnect', forget: true });
+      this.#reconciler.trust(user);
+      const [own, ...others] = changes;
+      if (own) this.#applyTo(user, own, 'own');
       this.#apply(others);
-      this.#departed.delete(user);
-      return true;
     } catch (error) {
-      if (this.#departed.size === 0) {
-        this.#log.warn({ err: error }, 'The store cannot be told that users leave. It will be told later.');
+      if (error instanceof LeaseLost) {
+        this.#lease.doubt();
+        throw new ChatError('UNAVAILABLE', { cause: error });
       }
-      this.#departed.add(user);
-      return false;
+      user.unsettledUntil = performance.now() + this.#store.settleMs;
+      this.#reconciler.doubt(user);
+      throw error;
     }
-  }
-
-  /** Tells the store of the users who left while it could not be told, in batches, until that fails again. */
-  async #forgetDeparted(): Promise<void> {
-    if (this.#forgetting) return;
-    this.#forgetting = true;
-    for (let told = true; told && this.#departed.size > 0; ) {
-      const batch = [...this.#departed].slice(0, forgetBatch);
-      told = (await Promise.all(batch.map(user => this.#forget(user)))).every(Boolean);
-    }
-    this.#forgetting = false;
   }
 
   #command(user: User): UserCommand {
     return { userId: user.userId, nodeId: this.#lease.nodeId, requestId: ++user.lastRequestId };
   }
 
-  /** Applies the reply to a command of the user. Who ends a chat is not told that it ended. */
-  #applyOwn(user: User, changes: UserChange[]): void {
-    const [own, ...others] = changes;
-    if (own) this.#applyTo(user, own, true);
-    this.#apply(others);
-  }
-
   #apply(changes: UserChange[]): void {
     for (const change of changes) {
       const user = this.#users.get(change.userId);
-      if (user) this.#applyTo(user, change, false);
+      if (user) this.#applyTo(user, change, 'notice');
     }
   }
 
-  #applyTo(user: User, change: UserChange, own: boolean): void {
+  /** @param how `own`: in reply to a command of the user. Who ends a chat is not told that it ended. */
+  #applyTo(user: User, change: UserChange, how: 'own' | 'notice'): void {
     if (change.revision <= user.revision) return;
+    if (isAbsent(change)) {
+      this.#drop(user, change);
+      return;
+    }
     const before = user.session;
-    const after = change.state === 'paired' ? change.session : undefined;
+    const wasAway = before && before.partnerNode === undefined;
+    adopt(user, change);
+    const after = user.session;
     const changed = before?.sessionId !== after?.sessionId;
-    user.revision = change.revision;
-    user.state = change.state;
-    if (changed) user.session = after && { ...after, messages: 0 };
     // A partner may leave so soon that the match is not even known here: the user, who believes to wait, is told too.
     const left = change.ended ?? (before && changed && { sessionId: before.sessionId, reason: 'disconnect' as const });
-    if (left && !own) this.#clients.emit(user.userId, 'partner_left', left);
+    if (left && how === 'notice') this.#clients.emit(user.userId, 'partner_left', left);
     if (after && changed) {
       this.#clients.emit(user.userId, 'matched', { sessionId: after.sessionId, startedAt: after.startedAt });
       if (after.side === 'a') this.#meter.matched();
     }
+    if (user.token === undefined || !after) return;
+    const isAway = after.partnerNode === undefined;
+    const { sessionId } = after;
+    if (isAway && (changed || !wasAway)) {
+      this.#clients.emit(user.userId, 'partner_away', { sessionId, graceMs: this.#lease.graceMs });
+    } else if (!isAway && wasAway && !changed) {
+      this.#clients.emit(user.userId, 'partner_back', { sessionId });
+    }
+  }
+
+  /** The user lives elsewhere, or is away: the connection here is of no use any more. */
+  #drop(user: User, { state }: AbsentUserChange): void {
+    this.#users.delete(user.userId);
+    user.gone = true;
+    if (state === 'gone') this.#clients.replace(user.userId);
+    else this.#clients.close(user.userId);
   }
 
   #receive(message: NodeMessage): void {
-    if (message.kind === 'change') {
-      this.#apply([message.change]);
-      return;
-    }
-    const user = this.#users.get(message.userId);
-    if (!user || !this.#deliver(user, message.sessionId, message.message)) this.#meter.dropped();
+    this.#lease.check();
+    if (message.kind === 'change') this.#apply([message.change]);
+    else this.#relay.receive(message);
   }
 
-  /** @returns false if the user is not in that session; true may also mean that it is not yet known. */
-  #deliver(user: User, sessionId: string, message: ChatMessage): boolean {
-    if (user.pending + user.held > 0) {
-      if (user.held >= maxPending) return false;
-      user.held++;
-      user.tail = user.tail.then(() => {
-        user.held--;
-        const here = this.#users.get(user.userId) === user;
-        if (!here || !this.#deliverNow(user, sessionId, message)) this.#meter.dropped();
-      });
-      return true;
-    }
-    return this.#deliverNow(user, sessionId, message);
-  }
-
-  #deliverNow(user: User, sessionId: string, message: ChatMessage): boolean {
-    if (user.session?.sessionId !== sessionId) return false;
-    user.session.messages++;
-    this.#clients.emit(user.userId, 'message', message);
-    return true;
-  }
-
-  /** The registry has ended, or will end, what these users were doing: they connect again and begin anew. */
+  /** The registry has ended, or will end, what these users were doing: they connect again and resume, or begin anew. */
   #dropAll(): void {
+    for (const user of this.#users.values()) user.gone = true;
     this.#users.clear();
-    this.#departed.clear();
+    this.#reconciler.clear();
     this.#clients.closeAll();
   }
+}
+
+function messagesOf(user: User): number | null {
+  return user.session ? user.session.messages : 0;
+}
+
+/** Makes the copy what the registry says. */
+function adopt(user: User, change: PresentUserChange): void {
+  const { session: before } = user;
+  user.revision = change.revision;
+  user.state = change.state;
+  user.session = undefined;
+  if (change.state !== 'paired') return;
+  const { partnerNode, ...side } = change.session;
+  user.parted = side.partnerId;
+  user.session = before?.sessionId === side.sessionId ? before : { ...side, partnerNode, messages: 0, shown: 0 };
+  user.session.partnerNode = partnerNode;
 }

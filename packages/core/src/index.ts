@@ -8,10 +8,20 @@ export { MemoryChannels, MemoryNodeBus } from './memory-node-bus.ts';
 export { MemoryOutbox } from './memory-outbox.ts';
 export { MemoryPairStore } from './memory-pair-store.ts';
 export type { Meter } from './meter.ts';
-export type { NodeBus, NodeMessage, RoutedMessage } from './node-bus.ts';
+export type { NodeBus, NodeListener, NodeMessage, RoutedMessage } from './node-bus.ts';
 export type { Outbox, OutboxEntry } from './outbox.ts';
-export type { LeaveCommand, PairStore, SearchCommand, UserCommand } from './pair-store.ts';
+export type {
+  KnownUser,
+  LeaseRenewal,
+  LeaveCommand,
+  PairStore,
+  ResumeCommand,
+  Resumed,
+  SearchCommand,
+  SuspendCommand,
+  UserCommand,
+} from './pair-store.ts';
 export { RefusedFactsError } from './refused-facts-error.ts';
 export type { SessionEnded, SessionFact, SessionStarted } from './session-fact.ts';
 export type { SessionLog } from './session-log.ts';
-export type { SessionSide, UserChange, UserState } from './user-change.ts';
+export type { PresentUserChange, SessionSide, UserChange, UserState } from './user-change.ts';

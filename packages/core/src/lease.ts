@@ -1,39 +1,59 @@
 import { randomBytes } from 'node:crypto';
 import { LeaseLost } from './lease-lost.ts';
 import type { Log } from './log.ts';
-import type { PairStore } from './pair-store.ts';
+import type { LeaseRenewal, PairStore } from './pair-store.ts';
 
 export interface LeaseHooks {
   /** A lease is about to be taken for a new node id. */
   begin(nodeId: string): Promise<void>;
   /** The store answered: it can be reached. */
   renewed(): void;
+  /** What this node and the store know of its users may differ. The store can be reached. */
+  doubtful(): void;
   /** The lease is lost, and all that the node did under it. A new one follows under another node id. */
   lost(): void;
 }
 
-/** A heartbeat reaps at most this many users, so that it cannot delay the next heartbeat for long. */
-const reapBatch = 100;
-const reapBatchesPerBeat = 20;
+/** A heartbeat takes care of at most this many users, so that it cannot delay the next heartbeat for long. */
+const batchSize = 100;
+const batchesPerBeat = 20;
+/** Doubts that come one after the other do not make heartbeats follow each other faster than this. */
+const doubtPauseMs = 50;
 
 /**
- * This process's right to act for its users, and its share in reaping the nodes that lost theirs. Renewed four times in
- * its length. A process whose lease lapsed takes another one, as another node.
+ * This process's right to act for its users, and its share in what falls due in the pool: the users of nodes that lost
+ * theirs, and the users who were away for too long. Renewed four times in its length.
+ *
+ * A lease that lapsed is not lost yet: it is prolonged unless another node has begun to take over. A node does that only
+ * after it could reach the store without interruption for a whole lease: when the store itself was away, every node gets
+ * the time to come back. A process that was stopped, or computed, for longer than its lease gives the lease up by itself,
+ * before it does anything else. A node id is never used again once its lease is lost.
  */
 export class Lease {
   readonly leaseMs: number;
+  readonly graceMs: number;
   readonly #store: PairStore;
   readonly #log: Log;
   #nodeId = '';
+  #epoch: string | undefined;
   #registered = false;
   #reachable = false;
-  #stopped = false;
+  #doubtful = false;
+  #waitingFacts = 0;
+  /** All on the clock of `performance.now()`. */
+  #renewedAt = 0;
+  #steadySince = 0;
+  #tickedAt = 0;
+  readonly #stopped = new AbortController();
   #hooks: LeaseHooks | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #beating: Promise<void> = Promise.resolve();
+  #ticks: NodeJS.Timeout | undefined;
+  #endPause: () => void = () => undefined;
+  #running: Promise<void> = Promise.resolve();
 
-  constructor(options: { store: PairStore; leaseMs: number; log: Log }) {
+  /** @param options graceMs: for how long users of a dead node may resume, in ms */
+  constructor(options: { store: PairStore; leaseMs: number; graceMs: number; log: Log }) {
     this.leaseMs = options.leaseMs;
+    this.graceMs = options.graceMs;
     this.#store = options.store;
     this.#log = options.log;
   }
@@ -45,7 +65,13 @@ export class Lease {
 
   /** Whether the lease was valid, and the store could be reached, at the last heartbeat. */
   get held(): boolean {
+    this.check();
     return this.#registered && this.#reachable;
+  }
+
+  /** How many facts waited in the outbox at the last heartbeat. */
+  get waitingFacts(): number {
+    return this.#waitingFacts;
   }
 
   /**
@@ -53,75 +79,147 @@ export class Lease {
    * was stopped.
    */
   async start(hooks: LeaseHooks): Promise<void> {
-    if (this.#stopped) return;
+    if (this.#stopped.signal.aborted) return;
     this.#hooks = hooks;
-    this.#beating = this.#beat(hooks);
-    await this.#beating;
-    this.#schedule(hooks);
+    this.#tickedAt = performance.now();
+    this.#ticks = setInterval(() => {
+      this.check();
+      this.#tickedAt = performance.now();
+    }, this.leaseMs / 8);
+    const first = this.#beat(hooks);
+    this.#running = first.then(() => this.#keepBeating(hooks));
+    await first;
   }
 
-  /** Tells that the store refused the lease of this node id. Nothing happens if another one has begun already. */
-  lose(nodeId: string): void {
-    if (!this.#registered || nodeId !== this.#nodeId) return;
-    this.#log.warn(
-      { node: this.#nodeId },
-      'The lease of this node lapsed. Its users are disconnected; it begins anew.',
-    );
-    this.#registered = false;
-    this.#hooks?.lost();
+  /**
+   * To call before anything is done for a user. If this process did nothing at all for so long that its lease may have
+   * lapsed, others may have taken its users: the lease is lost.
+   */
+  check(): void {
+    const now = performance.now();
+    const slept = now - this.#tickedAt > this.leaseMs / 2;
+    if (slept && now - this.#renewedAt > this.leaseMs) this.#lose('This process was stopped or busy for too long.');
   }
 
-  /** Gives the lease back and removes what is left of this node in the store. */
+  /** Something does not agree with the store: it is asked at once. */
+  doubt(): void {
+    this.#doubtful = true;
+    this.#endPause();
+  }
+
+  /** Gives the lease back, and what is left of this node in the store. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#beating;
+    this.#stopped.abort();
+    this.#endPause();
+    clearInterval(this.#ticks);
+    await this.#running;
     if (!this.#registered) return;
     this.#registered = false;
     await this.#store.releaseLease(this.#nodeId);
-    while ((await this.#store.reap(this.#nodeId, reapBatch)) > 0);
+    while ((await this.#store.reap({ nodeId: this.#nodeId, limit: batchSize, graceMs: this.graceMs })) > 0);
   }
 
-  async #begin(hooks: LeaseHooks): Promise<void> {
-    this.#nodeId = randomBytes(6).toString('base64url');
-    await hooks.begin(this.#nodeId);
-    await this.#store.register(this.#nodeId, this.leaseMs);
-    this.#registered = true;
-    this.#reachable = true;
-    this.#log.info({ node: this.#nodeId }, 'This process is a node now.');
+  async #keepBeating(hooks: LeaseHooks): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      // After a failure, a doubt does not make the store be asked faster.
+      await this.#pause(this.#doubtful && this.#reachable ? doubtPauseMs : this.leaseMs / 4);
+      if (!this.#stopped.signal.aborted) await this.#beat(hooks);
+    }
   }
 
-  #schedule(hooks: LeaseHooks): void {
-    if (this.#stopped) return;
-    this.#timer = setTimeout(() => {
-      this.#beating = this.#beat(hooks).finally(() => this.#schedule(hooks));
-    }, this.leaseMs / 4);
+  #pause(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#endPause = () => undefined;
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#endPause = () => {
+        if (this.#reachable || this.#stopped.signal.aborted) end();
+      };
+    });
   }
 
   async #beat(hooks: LeaseHooks): Promise<void> {
+    const askedAt = performance.now();
+    const doubtful = this.#doubtful;
+    this.#doubtful = false;
     try {
-      if (!this.#registered) await this.#begin(hooks);
-      const { lapsed } = await this.#store.renewLease(this.#nodeId, this.leaseMs);
-      this.#setReachable(true);
+      const renewal = await this.#renew(hooks);
+      // Lost while the answer was on its way: the next heartbeat begins anew.
+      if (!renewal) return;
+      this.#waitingFacts = renewal.waitingFacts;
+      const wasAway = this.#setReachable(true);
+      if (wasAway || performance.now() - askedAt > this.leaseMs / 4) this.#steadySince = performance.now();
+      if (this.#renewed(renewal, askedAt) || wasAway || doubtful) hooks.doubtful();
       hooks.renewed();
-      for (const nodeId of lapsed) await this.#reap(nodeId);
+      if (performance.now() - this.#steadySince >= this.leaseMs) await this.#takeOver(renewal);
     } catch (error) {
-      if (error instanceof LeaseLost) this.lose(this.#nodeId);
+      this.#doubtful ||= doubtful;
+      if (error instanceof LeaseLost) this.#lose('Others have taken over its users.');
       else this.#setReachable(false, error);
     }
   }
 
-  async #reap(nodeId: string): Promise<void> {
-    this.#log.info({ lapsed: nodeId }, 'The lease of a node lapsed. Its chats are ended.');
-    for (let batch = 0; batch < reapBatchesPerBeat; batch++) {
-      if ((await this.#store.reap(nodeId, reapBatch)) === 0) return;
+  async #renew(hooks: LeaseHooks): Promise<LeaseRenewal | undefined> {
+    const isNew = !this.#registered;
+    if (isNew) {
+      this.#nodeId = randomBytes(6).toString('base64url');
+      this.#epoch = undefined;
+      await hooks.begin(this.#nodeId);
     }
+    const { leaseMs } = this;
+    const lease = { nodeId: this.#nodeId, leaseMs, ...(this.#epoch && { epoch: this.#epoch }) };
+    const renewal = await this.#store.renewLease(lease);
+    return isNew || this.#registered ? renewal : undefined;
   }
 
-  #setReachable(reachable: boolean, error?: unknown): void {
-    if (reachable === this.#reachable) return;
+  /** @returns whether the store has lost its data since the last heartbeat */
+  #renewed({ epoch }: LeaseRenewal, askedAt: number): boolean {
+    const lostData = this.#epoch !== undefined && epoch !== this.#epoch;
+    if (lostData) this.#log.warn({}, 'The store has lost its data. What this node knows of its users is restored.');
+    if (!this.#registered) this.#log.info({ node: this.#nodeId }, 'This process is a node now.');
+    this.#registered = true;
+    this.#epoch = epoch;
+    this.#renewedAt = askedAt;
+    return lostData;
+  }
+
+  #lose(reason: string): void {
+    if (!this.#registered) return;
+    this.#log.warn(
+      { node: this.#nodeId },
+      `The lease of this node is lost. ${reason} Its users are disconnected; it begins anew.`,
+    );
+    this.#registered = false;
+    this.#hooks?.lost();
+    // So that others need not wait for it to lapse.
+    this.#store.releaseLease(this.#nodeId).catch(() => undefined);
+  }
+
+  async #takeOver({ lapsed, due }: LeaseRenewal): Promise<void> {
+    for (const nodeId of lapsed) {
+      this.#log.info({ lapsed: nodeId }, 'The lease of a node lapsed. Its users are away, or their chats are ended.');
+      await inBatches(() => this.#store.reap({ nodeId, limit: batchSize, graceMs: this.graceMs }));
+    }
+    if (due > 0) await inBatches(() => this.#store.expire(batchSize));
+  }
+
+  /** @returns whether it could not be reached before */
+  #setReachable(reachable: boolean, error?: unknown): boolean {
+    if (reachable === this.#reachable) return false;
     this.#reachable = reachable;
-    if (reachable) this.#log.info({}, 'The store can be reached again.');
-    else this.#log.warn({ err: error }, 'The store cannot be reached. The node keeps its users and tries again.');
+    if (!reachable)
+      this.#log.warn({ err: error }, 'The store cannot be reached. The node keeps its users and tries again.');
+    else if (this.#epoch !== undefined) this.#log.info({}, 'The store can be reached again.');
+    return reachable;
+  }
+}
+
+/** Repeats a batch until none is left, or the heartbeat has done enough. */
+async function inBatches(batch: () => Promise<number>): Promise<void> {
+  for (let count = 0; count < batchesPerBeat; count++) {
+    if ((await batch()) === 0) return;
   }
 }

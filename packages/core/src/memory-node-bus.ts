@@ -1,25 +1,25 @@
-import type { NodeBus, NodeMessage, RoutedMessage } from './node-bus.ts';
+import type { NodeBus, NodeListener, NodeMessage, RoutedMessage } from './node-bus.ts';
 
 /** A place where nodes of one process listen, and through which memory stores notify them. */
 export class MemoryChannels {
-  readonly #receivers = new Map<string, (message: NodeMessage) => void>();
+  readonly #listeners = new Map<string, NodeListener>();
 
-  listen(nodeId: string, receive: (message: NodeMessage) => void): void {
-    this.#receivers.set(nodeId, receive);
+  listen(nodeId: string, listener: NodeListener): void {
+    this.#listeners.set(nodeId, listener);
   }
 
   close(nodeId: string): void {
-    this.#receivers.delete(nodeId);
+    this.#listeners.delete(nodeId);
   }
 
   send(nodeId: string, message: NodeMessage): boolean {
-    const receive = this.#receivers.get(nodeId);
-    receive?.(structuredClone(message));
-    return receive !== undefined;
+    const listener = this.#listeners.get(nodeId);
+    listener?.receive(structuredClone(message));
+    return listener !== undefined;
   }
 }
 
-/** The model of {@link NodeBus}: delivers at once, within the process. */
+/** The model of {@link NodeBus}: delivers at once, within the process, and misses nothing. */
 export class MemoryNodeBus implements NodeBus {
   readonly #channels: MemoryChannels;
   #nodeId: string | undefined;
@@ -28,10 +28,10 @@ export class MemoryNodeBus implements NodeBus {
     this.#channels = channels;
   }
 
-  async listen(nodeId: string, receive: (message: NodeMessage) => void): Promise<void> {
+  async listen(nodeId: string, listener: NodeListener): Promise<void> {
     if (this.#nodeId) this.#channels.close(this.#nodeId);
     this.#nodeId = nodeId;
-    this.#channels.listen(nodeId, receive);
+    this.#channels.listen(nodeId, listener);
   }
 
   async send(nodeId: string, message: RoutedMessage): Promise<boolean> {

@@ -2,31 +2,51 @@ import type { EndReason } from '@passerby/protocol';
 import { LeaseLost } from './lease-lost.ts';
 import type { MemoryChannels } from './memory-node-bus.ts';
 import type { MemoryOutbox } from './memory-outbox.ts';
-import type { LeaveCommand, PairStore, SearchCommand, UserCommand } from './pair-store.ts';
-import type { SessionSide, UserChange, UserState } from './user-change.ts';
+import type {
+  KnownUser,
+  LeaseRenewal,
+  LeaveCommand,
+  PairStore,
+  ResumeCommand,
+  Resumed,
+  SearchCommand,
+  SuspendCommand,
+} from './pair-store.ts';
+import type { PresentUserChange, SessionSide, UserChange } from './user-change.ts';
 
-type Entry = UserState & {
+interface Entry {
   userId: string;
-  nodeId: string;
+  /** Undefined while the user is away. */
+  nodeId: string | undefined;
   requestId: number;
   revision: number;
+  state: 'idle' | 'waiting' | 'paired';
+  session: Omit<SessionSide, 'partnerNode'> | undefined;
+  /** When the waiting began, as a number that grows with each. */
+  place: number;
   /** The partner of the last session. */
   parted: string | undefined;
-};
+  /** Hashes of what resumes the user; the present one and the one before it. */
+  tokens: string[];
+}
 
 /** How many of the longest-waiting users a partner is drawn from. */
 const drawnFrom = 8;
 
 /** The model of {@link PairStore}: the same rules, told as plainly as possible, for one process. */
 export class MemoryPairStore implements PairStore {
+  readonly settleMs = 0;
   readonly #channels: MemoryChannels;
   readonly #outbox: MemoryOutbox;
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #entries = new Map<string, Entry>();
-  /** In the order of their waiting. */
-  readonly #queue = new Set<string>();
+  /** When each lease lapses; 0 once it is lost. */
   readonly #leases = new Map<string, number>();
+  /** Until when users who are away may resume. */
+  readonly #away = new Map<string, number>();
+  #places = 0;
+  #epoch = 1;
 
   constructor(options: {
     channels: MemoryChannels;
@@ -41,81 +61,161 @@ export class MemoryPairStore implements PairStore {
   }
 
   async search(command: SearchCommand): Promise<UserChange[]> {
-    const known = this.#entries.get(command.userId);
-    if (known && known.requestId >= command.requestId) return [change(known)];
-    if (!this.#leaseIsValid(command.nodeId)) throw new LeaseLost(command.nodeId);
-    const user = this.#take(command);
+    const { userId, nodeId, requestId } = command;
+    const known = this.#entries.get(userId);
+    if (known && known.nodeId !== nodeId) return [elsewhere(known)];
+    if (!known && command.revision > 0) return [unknown(userId)];
+    if (known && known.requestId >= requestId) return [this.#change(known)];
+    this.#checkLease(nodeId);
+    const user = known ?? this.#create(userId, nodeId, command.token ? [command.token] : []);
+    user.requestId = requestId;
     const touched: UserChange[] = [];
-    if (command.skip && user.state === 'paired' && user.session.sessionId === command.skip.sessionId) {
+    if (command.skip && user.session?.sessionId === command.skip.sessionId) {
       touched.push(...this.#endSession(user, 'skip', command.skip.messages));
     }
-    if (user.state !== 'paired') {
+    if (!user.session) {
       const partner = this.#draw(user);
       if (partner) touched.push(this.#pair(partner, user, command.sessionId));
-      else this.#wait(user);
+      else if (user.state !== 'waiting') this.#set(user, 'waiting');
     }
-    return [change(user), ...touched];
+    return [this.#change(user), ...touched];
   }
 
-  async leave(command: LeaveCommand): Promise<UserChange[]> {
-    const known = this.#entries.get(command.userId);
-    if (!known) return [{ userId: command.userId, revision: 0, state: 'idle' }];
-    if (known.requestId >= command.requestId) return [change(known)];
-    const user = this.#take(command);
-    const touched = this.#makeIdle(user, command.reason, command.messages);
-    if (command.forget) this.#entries.delete(user.userId);
-    return [change(user), ...touched];
+  async leave({ userId, nodeId, requestId, reason, messages, forget }: LeaveCommand): Promise<UserChange[]> {
+    const user = this.#entries.get(userId);
+    if (!user) return [unknown(userId)];
+    if (user.nodeId !== nodeId) return [elsewhere(user)];
+    if (user.requestId >= requestId) return [this.#change(user)];
+    user.requestId = requestId;
+    const touched = this.#makeIdle(user, reason, messages);
+    if (forget) this.#entries.delete(userId);
+    return [this.#change(user), ...touched];
   }
 
-  async register(nodeId: string, leaseMs: number): Promise<void> {
+  async suspend({ userId, nodeId, requestId, graceMs }: SuspendCommand): Promise<UserChange[]> {
+    const user = this.#entries.get(userId);
+    if (!user) return [unknown(userId)];
+    if (user.nodeId !== nodeId || user.requestId >= requestId) return [elsewhere(user)];
+    user.requestId = requestId;
+    const touched = this.#suspend(user, graceMs);
+    return [elsewhere(user), ...touched];
+  }
+
+  async resume({ userId, nodeId, token, nextToken }: ResumeCommand): Promise<Resumed | undefined> {
+    const user = this.#entries.get(userId);
+    if (!user?.tokens.includes(token)) return undefined;
+    this.#checkLease(nodeId);
+    const before = user.nodeId;
+    user.nodeId = nodeId;
+    user.tokens = [nextToken, token];
+    this.#away.delete(userId);
+    user.revision++;
+    if (before !== undefined && before !== nodeId) {
+      this.#channels.send(before, { kind: 'change', change: elsewhere(user) });
+    }
+    return { requestId: user.requestId, changes: [this.#change(user), ...this.#tellPartner(user)] };
+  }
+
+  async expire(limit: number): Promise<number> {
+    const due = [...this.#away].filter(([, until]) => until <= this.#now()).sort(([, a], [, b]) => a - b);
+    for (const [userId] of due.slice(0, limit)) {
+      const user = this.#entries.get(userId);
+      if (user) this.#makeIdle(user, 'timeout', null);
+      this.#entries.delete(userId);
+      this.#away.delete(userId);
+    }
+    return Math.max(0, due.length - limit);
+  }
+
+  async sync(nodeId: string, users: readonly KnownUser[]): Promise<UserChange[]> {
+    this.#checkLease(nodeId);
+    return users.map(known => {
+      const entry = this.#entries.get(known.userId);
+      if (entry && entry.nodeId !== nodeId) return elsewhere(entry);
+      if (!entry && known.revision === 0) return unknown(known.userId);
+      const session = known.state === 'paired' ? known.session : undefined;
+      const agrees = entry?.state === known.state && entry.session?.sessionId === session?.sessionId;
+      const user = entry && (agrees || entry.revision > known.revision) ? entry : this.#restore(nodeId, known, entry);
+      const change = this.#change(user);
+      if (change.state !== 'paired' || this.#partnerOf(user)) return change;
+      const partnerNode = session?.partnerNode;
+      return { ...change, session: { ...change.session, ...(partnerNode && { partnerNode }) }, unconfirmed: true };
+    });
+  }
+
+  async disown(nodeId: string, userIds: readonly string[], graceMs: number): Promise<UserChange[]> {
+    return userIds.flatMap(userId => {
+      const user = this.#entries.get(userId);
+      if (user?.nodeId !== nodeId) return [];
+      user.requestId++;
+      return this.#takeAway(user, graceMs, 'disconnect');
+    });
+  }
+
+  async usersOf(nodeId: string): Promise<{ userIds: string[]; next: string }> {
+    return { userIds: this.#membersOf(nodeId).map(user => user.userId), next: '0' };
+  }
+
+  async renewLease(lease: { nodeId: string; leaseMs: number; epoch?: string }): Promise<LeaseRenewal> {
+    const { nodeId, leaseMs } = lease;
+    if (lease.epoch === String(this.#epoch)) this.#checkLease(nodeId);
     this.#leases.set(nodeId, this.#now() + leaseMs);
-  }
-
-  async renewLease(nodeId: string, leaseMs: number): Promise<{ lapsed: string[] }> {
-    if (!this.#leaseIsValid(nodeId)) throw new LeaseLost(nodeId);
-    this.#leases.set(nodeId, this.#now() + leaseMs);
-    return { lapsed: [...this.#leases.keys()].filter(id => !this.#leaseIsValid(id)) };
+    return {
+      epoch: String(this.#epoch),
+      lapsed: [...this.#leases.keys()].filter(id => !this.#isAlive(id)),
+      due: [...this.#away.values()].filter(until => until <= this.#now()).length,
+      waitingFacts: (await this.#outbox.backlog()).length,
+    };
   }
 
   async releaseLease(nodeId: string): Promise<void> {
     if (this.#leases.has(nodeId)) this.#leases.set(nodeId, 0);
   }
 
-  async reap(nodeId: string, limit: number): Promise<number> {
-    if (this.#leaseIsValid(nodeId)) return 0;
-    const users = [...this.#entries.values()].filter(entry => entry.nodeId === nodeId);
-    for (const user of users.slice(0, limit)) {
-      this.#makeIdle(user, 'timeout', null);
-      this.#entries.delete(user.userId);
-    }
+  async reap({ nodeId, limit, graceMs }: { nodeId: string; limit: number; graceMs: number }): Promise<number> {
+    if (this.#isAlive(nodeId)) return 0;
+    this.#leases.set(nodeId, 0);
+    const users = this.#membersOf(nodeId);
+    for (const user of users.slice(0, limit)) this.#takeAway(user, graceMs, 'timeout');
     if (users.length <= limit) this.#leases.delete(nodeId);
     return Math.max(0, users.length - limit);
   }
 
-  #leaseIsValid(nodeId: string): boolean {
-    return (this.#leases.get(nodeId) ?? 0) > this.#now();
+  /** What happens to a server without persistence that is restarted. */
+  loseData(): void {
+    this.#entries.clear();
+    this.#leases.clear();
+    this.#away.clear();
+    this.#epoch++;
   }
 
-  #take({ userId, nodeId, requestId }: UserCommand): Entry {
-    const entry = this.#entries.get(userId) ?? {
-      userId,
-      state: 'idle',
-      revision: 0,
-      nodeId,
-      requestId,
-      parted: undefined,
-    };
-    entry.requestId = requestId;
+  #isAlive(nodeId: string | undefined): boolean {
+    return nodeId !== undefined && (this.#leases.get(nodeId) ?? 0) > this.#now();
+  }
+
+  #checkLease(nodeId: string): void {
+    if (!this.#leases.get(nodeId)) throw new LeaseLost(nodeId);
+  }
+
+  #membersOf(nodeId: string): Entry[] {
+    return [...this.#entries.values()].filter(entry => entry.nodeId === nodeId);
+  }
+
+  #create(userId: string, nodeId: string, tokens: string[]): Entry {
+    const none = { session: undefined, parted: undefined };
+    const entry: Entry = { userId, nodeId, tokens, requestId: 0, revision: 0, state: 'idle', place: 0, ...none };
     this.#entries.set(userId, entry);
     return entry;
   }
 
   #draw(user: Entry): Entry | undefined {
+    const queue = [...this.#entries.values()]
+      .filter(({ state }) => state === 'waiting')
+      .sort((a, b) => a.place - b.place);
     const allowed: Entry[] = [];
     let parted: Entry | undefined;
-    for (const userId of this.#queue) {
-      const other = this.#entries.get(userId);
-      if (!other || other === user || !this.#leaseIsValid(other.nodeId)) continue;
+    for (const other of queue) {
+      if (other === user || !this.#isAlive(other.nodeId)) continue;
       if (other.parted === user.userId || user.parted === other.userId) parted ??= other;
       else if (allowed.push(other) === drawnFrom) break;
     }
@@ -124,60 +224,105 @@ export class MemoryPairStore implements PairStore {
 
   #pair(waiting: Entry, user: Entry, sessionId: string): UserChange {
     const startedAt = this.#now();
-    this.#queue.delete(waiting.userId);
-    this.#queue.delete(user.userId);
-    this.#set(waiting, { state: 'paired', session: sideOf(user, 'a', sessionId, startedAt) });
-    this.#set(user, { state: 'paired', session: sideOf(waiting, 'b', sessionId, startedAt) });
+    this.#set(waiting, 'paired', { sessionId, partnerId: user.userId, startedAt, side: 'a' });
+    this.#set(user, 'paired', { sessionId, partnerId: waiting.userId, startedAt, side: 'b' });
     this.#outbox.add({ kind: 'started', sessionId, userA: waiting.userId, userB: user.userId, startedAt }, startedAt);
     return this.#notify(waiting);
   }
 
-  #wait(user: Entry): void {
-    if (user.state === 'waiting') return;
-    this.#set(user, { state: 'waiting' });
-    this.#queue.add(user.userId);
-  }
-
   #makeIdle(user: Entry, reason: EndReason, messages: number | null): UserChange[] {
     if (user.state === 'paired') return this.#endSession(user, reason, messages);
-    this.#queue.delete(user.userId);
-    if (user.state === 'waiting') this.#set(user, { state: 'idle' });
+    if (user.state === 'waiting') this.#set(user, 'idle');
     return [];
   }
 
   #endSession(user: Entry, endReason: EndReason, messages: number | null): UserChange[] {
-    if (user.state !== 'paired') return [];
-    const { sessionId, startedAt, partnerId, side } = user.session;
-    const partner = this.#entries.get(partnerId);
+    const { session } = user;
+    if (!session) return [];
+    const { sessionId, startedAt, partnerId, side } = session;
+    const partner = this.#partnerOf(user);
     const [userA, userB] = side === 'a' ? [user.userId, partnerId] : [partnerId, user.userId];
     const endedAt = this.#now();
     this.#outbox.add({ kind: 'ended', sessionId, userA, userB, startedAt, endedAt, endReason, messages }, endedAt);
-    this.#set(user, { state: 'idle' });
-    user.parted = partnerId;
+    this.#set(user, 'idle');
     if (!partner) return [];
-    this.#set(partner, { state: 'idle' });
-    partner.parted = user.userId;
+    this.#set(partner, 'idle');
     return [this.#notify(partner, { sessionId, reason: endReason })];
   }
 
-  #set(entry: Entry, state: UserState): void {
-    Object.assign(entry, { session: undefined }, state);
+  #suspend(user: Entry, graceMs: number): UserChange[] {
+    const before = user.nodeId;
+    user.nodeId = undefined;
+    user.revision++;
+    this.#away.set(user.userId, this.#now() + graceMs);
+    if (before !== undefined) this.#channels.send(before, { kind: 'change', change: elsewhere(user) });
+    return this.#tellPartner(user);
+  }
+
+  #takeAway(user: Entry, graceMs: number, reason: EndReason): UserChange[] {
+    if (user.tokens.length > 0) return this.#suspend(user, graceMs);
+    const touched = this.#makeIdle(user, reason, null);
+    this.#entries.delete(user.userId);
+    return touched;
+  }
+
+  #restore(nodeId: string, known: KnownUser, old: Entry | undefined): Entry {
+    const session = known.state === 'paired' ? known.session : undefined;
+    if (old?.session && old.session.sessionId !== session?.sessionId) this.#endSession(old, 'lost', null);
+    const user = this.#create(known.userId, nodeId, known.token ? [known.token] : []);
+    user.requestId = known.requestId;
+    user.parted = known.parted;
+    const { partnerNode: _, ...side } = session ?? {};
+    this.#set(user, known.state, session && (side as typeof session));
+    user.revision = known.revision;
+    if (session?.side === 'a') {
+      const { sessionId, startedAt, partnerId } = session;
+      this.#outbox.add({ kind: 'started', sessionId, userA: user.userId, userB: partnerId, startedAt }, this.#now());
+    }
+    return user;
+  }
+
+  #partnerOf(user: Entry): Entry | undefined {
+    const partner = user.session && this.#entries.get(user.session.partnerId);
+    return partner?.session?.sessionId === user.session?.sessionId ? partner : undefined;
+  }
+
+  /** Tells the partner where the user is. */
+  #tellPartner(user: Entry): UserChange[] {
+    const partner = this.#partnerOf(user);
+    if (!partner) return [];
+    partner.revision++;
+    return [this.#notify(partner)];
+  }
+
+  #set(entry: Entry, state: Entry['state'], session?: Entry['session']): void {
+    entry.state = state;
+    entry.session = session;
     entry.revision++;
+    if (state === 'waiting') entry.place = ++this.#places;
+    if (session) entry.parted = session.partnerId;
   }
 
   #notify(entry: Entry, ended?: { sessionId: string; reason: EndReason }): UserChange {
-    const changed = { ...change(entry), ...(ended && { ended }) };
-    this.#channels.send(entry.nodeId, { kind: 'change', change: changed });
+    const changed = { ...this.#change(entry), ...(ended && { ended }) };
+    if (entry.nodeId !== undefined) this.#channels.send(entry.nodeId, { kind: 'change', change: changed });
     return changed;
+  }
+
+  #change(entry: Entry): PresentUserChange {
+    const { userId, revision, session, state } = entry;
+    if (!session) return { userId, revision, state: state === 'waiting' ? 'waiting' : 'idle' };
+    const partnerNode = this.#partnerOf(entry)?.nodeId;
+    return { userId, revision, state: 'paired', session: { ...session, ...(partnerNode && { partnerNode }) } };
   }
 }
 
-function sideOf(partner: Entry, side: 'a' | 'b', sessionId: string, startedAt: number): SessionSide {
-  return { sessionId, partnerId: partner.userId, partnerNode: partner.nodeId, startedAt, side };
+/** What a node learns of a user who does not live there. */
+function elsewhere({ userId, revision, nodeId }: Entry): UserChange {
+  return { userId, revision, state: nodeId === undefined ? 'away' : 'gone' };
 }
 
-function change(entry: Entry): UserChange {
-  const { userId, revision } = entry;
-  if (entry.state === 'paired') return { userId, revision, state: 'paired', session: entry.session };
-  return { userId, revision, state: entry.state };
+/** What a node learns of a user who is not in the registry. */
+function unknown(userId: string): UserChange {
+  return { userId, revision: 0, state: 'idle' };
 }

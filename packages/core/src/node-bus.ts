@@ -1,21 +1,27 @@
-import type { ChatMessage } from '@passerby/protocol';
+import type { ChatMessage, Receipt } from '@passerby/protocol';
 import type { UserChange } from './user-change.ts';
 
-/** A chat message on its way to another node. It names its recipient and its session: the receiving node checks both. */
-export interface RoutedMessage {
-  kind: 'chat';
-  userId: string;
-  sessionId: string;
-  message: ChatMessage;
-}
+/**
+ * A chat message, or a receipt, on its way to another node. It names its recipient and its session: the receiving node
+ * checks both.
+ */
+export type RoutedMessage =
+  | { kind: 'chat'; userId: string; sessionId: string; message: ChatMessage }
+  | { kind: 'receipt'; userId: string; receipt: Receipt };
 
-/** What a node receives: chat messages from other nodes, and from the pair store the changes of its users. */
+/** What a node receives: messages from other nodes, and from the pair store the changes of its users. */
 export type NodeMessage = RoutedMessage | { kind: 'change'; change: UserChange };
+
+export interface NodeListener {
+  receive(message: NodeMessage): void;
+  /** Some of what was sent may have been missed. It is received again from now on. */
+  missed(): void;
+}
 
 /** Carries messages from node to node, each node on a channel of its own: at most once, in order between two nodes. */
 export interface NodeBus {
   /** Starts to receive what is sent to `nodeId`, instead of any node before. Resolves once nothing sent later is missed. */
-  listen(nodeId: string, receive: (message: NodeMessage) => void): Promise<void>;
+  listen(nodeId: string, listener: NodeListener): Promise<void>;
 
   /**
    * Sends a message to a node. Rejects with a {@link ChatError} `UNAVAILABLE` when it cannot be sent.

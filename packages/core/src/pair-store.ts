@@ -1,5 +1,5 @@
 import type { EndReason } from '@passerby/protocol';
-import type { UserChange } from './user-change.ts';
+import type { UserChange, UserState } from './user-change.ts';
 
 /**
  * Names one command of one user. A command is given again with the same number when its reply was lost; each new command
@@ -8,24 +8,71 @@ import type { UserChange } from './user-change.ts';
  */
 export interface UserCommand {
   userId: string;
-  /** The node that acts for the user. */
+  /** The node that acts for the user. If the user lives on another one now, the answer is `gone`, or `away`. */
   nodeId: string;
   requestId: number;
 }
 
 export interface SearchCommand extends UserCommand {
+  /** The revision that the node knows, 0 for a new user. A store that should know the user and does not answers 0. */
+  revision: number;
   /** The id of the session that begins if a partner is found. Never used before. */
   sessionId: string;
+  /** Hash of the token that resumes the user, for one who may resume. Counts when the user is new. */
+  token?: string;
   /** Ends this chat for `skip` before the search, if the user is still in it. A user in any other chat stays there. */
-  skip?: { sessionId: string; messages: number };
+  skip?: { sessionId: string; messages: number | null };
 }
 
 export interface LeaveCommand extends UserCommand {
   reason: EndReason;
-  /** How many messages the session had, as the caller knows it. */
-  messages: number;
+  /** How many messages the session had, as the caller knows it; null if it cannot know. */
+  messages: number | null;
   /** Also forgets the user: their connection is gone. A later command for the same user id must not come. */
   forget: boolean;
+}
+
+export interface SuspendCommand extends UserCommand {
+  /** For how long the user may resume. */
+  graceMs: number;
+}
+
+export interface ResumeCommand {
+  userId: string;
+  /** The node that the user connected to. */
+  nodeId: string;
+  /** Hash of the token that the client showed. */
+  token: string;
+  /** Hash of the token that takes its place. */
+  nextToken: string;
+}
+
+/** A user who lives on the node again. */
+export interface Resumed {
+  /** The number of the user's last command, wherever it was given. */
+  requestId: number;
+  changes: UserChange[];
+}
+
+/** What a node knows of one of its users. */
+export type KnownUser = UserState & {
+  userId: string;
+  revision: number;
+  requestId: number;
+  token?: string;
+  /** The partner of the last session, if known. */
+  parted?: string;
+};
+
+export interface LeaseRenewal {
+  /** Names the life of the store's data: another one means that the store has lost what it knew. */
+  epoch: string;
+  /** Nodes whose lease has lapsed, a few at a time. */
+  lapsed: string[];
+  /** How many users were away for longer than they may be: see {@link PairStore.expire}. */
+  due: number;
+  /** How many facts wait in the outbox. */
+  waitingFacts: number;
 }
 
 /**
@@ -35,36 +82,71 @@ export interface LeaveCommand extends UserCommand {
  * also sent to their nodes as {@link NodeMessage}s in the same step, at most once, before the command's reply can be seen.
  * In that step, too, `started` and `ended` facts enter the {@link Outbox}.
  *
- * Methods reject with a {@link ChatError} `UNAVAILABLE` when the store cannot be reached or its answer did not come. The
- * command may have been carried out all the same.
+ * Methods reject with a {@link ChatError} `UNAVAILABLE` when the store cannot be reached, refuses to write, or does not
+ * answer in time. The operation may have been carried out all the same, or may yet be until {@link settleMs} have passed.
  */
 export interface PairStore {
+  /** How long after its rejection an operation may still be carried out, in ms. */
+  readonly settleMs: number;
+
   /**
    * Pairs the user with one of the longest-waiting few, drawn at random, or puts the user into the queue. The partner of
    * the last session is drawn only if nobody else waits. Users of lapsed nodes are never drawn. A waiting user keeps the
-   * place in the queue. Rejects with {@link LeaseLost} when `nodeId` holds no valid lease.
+   * place in the queue. Rejects with {@link LeaseLost} when the lease of `nodeId` is lost.
    */
   search(command: SearchCommand): Promise<UserChange[]>;
 
   /** Takes the user out of the queue or ends the session that the user is in; the user is idle then. */
   leave(command: LeaveCommand): Promise<UserChange[]>;
 
-  /** Gives a new node its lease. Idempotent. */
-  register(nodeId: string, leaseMs: number): Promise<void>;
+  /** Makes a user whose connection is lost away: they stay in their chat, but not in the queue, and may be resumed. */
+  suspend(command: SuspendCommand): Promise<UserChange[]>;
 
   /**
-   * Prolongs a lease to `leaseMs` from now by the store's clock, and names nodes whose lease has lapsed, a few at a time.
-   * Rejects with {@link LeaseLost} when the lease had lapsed: a lapsed lease never comes back.
+   * Moves a user to a node, from any other one or from being away, in the same chat or with the same place in the queue.
+   * Of the tokens that a user ever had, the present one is good, and the one before it: the client may not have got the
+   * present one. May be repeated. Rejects with {@link LeaseLost} when the lease of `nodeId` is lost.
+   * @returns undefined when there is no such user, or the token is none of theirs
    */
-  renewLease(nodeId: string, leaseMs: number): Promise<{ lapsed: string[] }>;
+  resume(command: ResumeCommand): Promise<Resumed | undefined>;
 
-  /** Gives up a lease: it lapses now. Idempotent. */
+  /** Ends the sessions of up to `limit` users who were away for too long, and forgets them. @returns how many are left */
+  expire(limit: number): Promise<number>;
+
+  /**
+   * Makes the store and a node agree about users of the node. What the store has wins if it is newer; otherwise the store
+   * has lost it, and takes over what the node knows. Answers one change for each user, in the same order. May be repeated.
+   * Rejects with {@link LeaseLost} when the lease of `nodeId` is lost.
+   */
+  sync(nodeId: string, users: readonly KnownUser[]): Promise<UserChange[]>;
+
+  /**
+   * Takes users from a node that does not have them: those who may resume are away for `graceMs`, the sessions of the
+   * others end for `disconnect`. A command of such a user that is still on its way does nothing any more. Idempotent.
+   */
+  disown(nodeId: string, userIds: readonly string[], graceMs: number): Promise<UserChange[]>;
+
+  /**
+   * Some of the users that the store has for a node, and where to go on, from '0' to '0'. Users who live there the whole
+   * time are named at least once; others may be.
+   */
+  usersOf(nodeId: string, cursor: string): Promise<{ userIds: string[]; next: string }>;
+
+  /**
+   * Takes a lease for `leaseMs` from now by the store's clock, or prolongs it, also one that lapsed and that nobody has
+   * touched. Rejects with {@link LeaseLost} once others have begun to take the node's users.
+   * @param lease epoch: the one that the node knows; left out by a new node
+   */
+  renewLease(lease: { nodeId: string; leaseMs: number; epoch?: string }): Promise<LeaseRenewal>;
+
+  /** Gives up a lease: it is lost now. Idempotent. */
   releaseLease(nodeId: string): Promise<void>;
 
   /**
-   * Removes up to `limit` users of a lapsed node and ends their sessions for `timeout`. When none is left, the node is
-   * forgotten. Does nothing to a node whose lease is valid. Idempotent; several may reap the same node.
+   * Takes up to `limit` users from a lapsed node, whose lease is lost from then on: those who may resume are away for
+   * `graceMs`, the sessions of the others end for `timeout`. When none is left, the node is forgotten. Does nothing to a
+   * node whose lease is valid. Idempotent; several may reap the same node.
    * @returns how many of the node's users are left
    */
-  reap(nodeId: string, limit: number): Promise<number>;
+  reap(node: { nodeId: string; limit: number; graceMs: number }): Promise<number>;
 }

@@ -1,20 +1,20 @@
--- Removes users of a node whose lease lapsed, a batch at a time, and ends their sessions; at last forgets the node.
+-- Takes users from a node whose lease lapsed, a batch at a time, and at last forgets the node. Who may resume is away
+-- from now on; the others are removed, and their sessions end.
 -- Atomic, because a session must end for both sides at once and be recorded once, whoever else reaps the same node, and
--- because the lease must still be lapsed when its users are removed. Idempotent.
--- KEYS and ARGV[1]: see registry.lua; KEYS[5] is of the lapsed node
--- ARGV[2] nodeId  [3] how many users at the most (1 to 1000)
+-- because the lease must be lost before its first user is taken. Idempotent.
+-- KEYS and ARGV[1], [2]: see registry.lua; KEYS[6] is of the lapsed node
+-- ARGV[3] nodeId  [4] how many users at the most (1 to 1000)  [5] for how many ms a user may resume
 -- Replies: how many users of the node are left
+--          the error LATE of registry.lua
 -- The lease is valid: 0, and nothing is written.
 
-if leaseIsValid(ARGV[2]) then return 0 end
-for _, userId in ipairs(redis.call('SPOP', membersKey, ARGV[3])) do
+if late then return late end
+if lapsesAt(ARGV[3]) > nowMs then return 0 end
+redis.call('ZADD', leasesKey, 0, ARGV[3])
+for _, userId in ipairs(redis.call('SPOP', membersKey, ARGV[4])) do
   local user = read(userId)
-  if user and user.node == ARGV[2] then
-    if user.state == 'p' then endSession(user, 'timeout', '') end
-    redis.call('ZREM', queueKey, userId)
-    redis.call('HDEL', usersKey, userId)
-  end
+  if user and user.node == ARGV[3] then takeAway(user, ARGV[5], 'timeout') end
 end
 local left = redis.call('SCARD', membersKey)
-if left == 0 then redis.call('ZREM', leasesKey, ARGV[2]) end
+if left == 0 then redis.call('ZREM', leasesKey, ARGV[3]) end
 return left

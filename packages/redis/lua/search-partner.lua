@@ -1,69 +1,67 @@
 -- Pairs a user with one of the longest-waiting few, or puts the user into the queue; for a skip, first ends a session.
 -- Atomic, because a user who is read as waiting must still be waiting when the pair is written, and both sides, the
 -- queue, the outbox and the notice to the partner's node must change together. Idempotent by request id.
--- KEYS and ARGV[1]: see registry.lua; KEYS[5] is of the node that asks
--- ARGV[2] userId  [3] nodeId  [4] requestId
--- ARGV[5] id of the session that begins if a partner is found
--- ARGV[6] id of the session to end first, for a skip, or ''   [7] its number of messages
--- ARGV[8] a random integer, at least 0   [9] how many of the longest-waiting a partner is drawn from
+-- KEYS and ARGV[1], [2]: see registry.lua; KEYS[6] is of the node that asks
+-- ARGV[3] userId  [4] nodeId  [5] requestId  [6] the revision that the node knows, 0 if it has none
+-- ARGV[7] id of the session that begins if a partner is found   [8] hash of the token that resumes the user, or -
+-- ARGV[9] id of the session to end first, for a skip, or ''   [10] its number of messages, or ''
+-- ARGV[11] a random integer, at least 0   [12] how many of the longest-waiting a partner is drawn from
 -- Replies: an array of changes as JSON, the user's own first, then of every other user who was touched
---          the error LEASE_LOST if the node holds no valid lease; nothing is written then
--- The request id is not greater than the last one: the user's present state, and nothing is written.
+--          the errors of registry.lua
+-- The user lives elsewhere: gone or away. The node knows a revision and there is no entry: idle at revision 0. The request id is
+-- not greater than the last one: the user's present state. Nothing is written in any of these cases.
 
-local user = read(ARGV[2]) or { userId = ARGV[2], state = 'i', node = ARGV[3], requestId = 0, revision = 0, other = '-' }
-local isNew = user.revision == 0
-local requestId, drawnFrom = tonumber(ARGV[4]), tonumber(ARGV[9])
+if late then return late end
+local user, requestId, drawnFrom = read(ARGV[3]), tonumber(ARGV[5]), tonumber(ARGV[12])
+if user and user.node ~= ARGV[4] then return { elsewhere(user) } end
+if not user and ARGV[6] ~= '0' then return { cjson.encode({ userId = ARGV[3], revision = 0, state = 'i' }) } end
+if user and requestId <= user.requestId then return { change(user, partnerOf(user)) } end
+local lost = leaseLost(ARGV[4])
+if lost then return lost end
 
-local function reply()
-  local partner = user.state == 'p' and read(user.other)
-  table.insert(touched, 1, change(user, partner and partner.node))
-  return touched
+if not user then
+  user = { userId = ARGV[3], state = 'i', node = ARGV[4], revision = 0, other = '-', token = ARGV[8], previousToken = '-' }
+  redis.call('SADD', membersKey, user.userId)
 end
-
-if requestId <= user.requestId then return reply() end
-if not leaseIsValid(ARGV[3]) then return redis.error_reply('LEASE_LOST the node holds no valid lease') end
 user.requestId = requestId
-if isNew then redis.call('SADD', membersKey, user.userId) end
-if user.state == 'p' and user.sessionId == ARGV[6] then endSession(user, 'skip', ARGV[7]) end
+if user.state == 'p' and user.sessionId == ARGV[9] then endSession(user, 'skip', ARGV[10]) end
 if user.state == 'p' then
   write(user)
-  return reply()
+  return { change(user, partnerOf(user)), unpack(touched) }
 end
 
--- A user of a lapsed node leaves the queue here and the registry in the reaper. Each round looks at the longest-waiting;
--- 64 rounds are far more than the lapsed users of a queue that is as short as this script keeps it.
+-- Users of lapsed nodes keep their place, for their nodes may come back; 64 rounds pass over far more than there are.
 local allowed, parted = {}, nil
-for _ = 1, 64 do
-  local oldest = redis.call('ZRANGE', queueKey, 0, drawnFrom + 1)
-  local lapsed = 0
+for round = 0, 63 do
+  local oldest = redis.call('ZRANGE', queueKey, round * 10, round * 10 + 9)
   for _, userId in ipairs(oldest) do
     local other = userId ~= user.userId and read(userId)
-    if other and not leaseIsValid(other.node) then
-      redis.call('ZREM', queueKey, userId)
-      lapsed = lapsed + 1
-    elseif other and (other.other == user.userId or user.other == userId) then
-      parted = parted or other
-    elseif other and #allowed < drawnFrom then
-      allowed[#allowed + 1] = other
+    if other and lapsesAt(other.node) > nowMs then
+      if other.other == user.userId or user.other == userId then
+        parted = parted or other
+      elseif #allowed < drawnFrom then
+        allowed[#allowed + 1] = other
+      end
     end
   end
-  if #allowed > 0 or lapsed == 0 then break end
+  if #allowed > 0 or #oldest < 10 then break end
 end
 
-local partner = allowed[tonumber(ARGV[8]) % math.max(#allowed, 1) + 1] or parted
+local partner = allowed[tonumber(ARGV[11]) % math.max(#allowed, 1) + 1] or parted
 if partner then
   redis.call('ZREM', queueKey, partner.userId, user.userId)
-  partner.other, partner.sessionId, partner.startedAt, partner.side = user.userId, ARGV[5], nowMs, 'a'
-  user.other, user.sessionId, user.startedAt, user.side = partner.userId, ARGV[5], nowMs, 'b'
+  partner.other, partner.sessionId, partner.since, partner.side = user.userId, ARGV[7], nowMs, 'a'
+  user.other, user.sessionId, user.since, user.side = partner.userId, ARGV[7], nowMs, 'b'
   write(partner, 'p')
   write(user, 'p')
-  redis.call('XADD', outboxKey, '*', 'kind', 'started', 'sessionId', ARGV[5], 'userA', partner.userId, 'userB', user.userId,
+  redis.call('XADD', outboxKey, '*', 'kind', 'started', 'sessionId', ARGV[7], 'userA', partner.userId, 'userB', user.userId,
     'startedAt', nowMs)
-  notify(partner, user.node)
+  notify(partner, user)
 elseif user.state == 'w' then
   write(user)
 else
-  redis.call('ZADD', queueKey, string.format('%d%06d', time[1], time[2]), user.userId)
+  user.since, user.sessionId, user.side = string.format('%d%06d', time[1], time[2]), '-', '-'
+  redis.call('ZADD', queueKey, user.since, user.userId)
   write(user, 'w')
 end
-return reply()
+return { change(user, partner), unpack(touched) }

@@ -1,5 +1,5 @@
 export type { PoolLocation } from './keys.ts';
-export { connectRedis, reconnectDelayMs, whenReady } from './redis-connection.ts';
+export { connectRedis, endsWhenSilent, noticeSilence, reconnectDelayMs, whenReady } from './redis-connection.ts';
 export { RedisNodeBus } from './redis-node-bus.ts';
 export { RedisOutbox } from './redis-outbox.ts';
 export { RedisPairStore } from './redis-pair-store.ts';

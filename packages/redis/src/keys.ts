@@ -13,6 +13,8 @@ export function poolKeys({ prefix, pool }: PoolLocation) {
     queue: key('queue'),
     leases: key('leases'),
     outbox: key('outbox'),
+    away: key('away'),
+    epoch: key('epoch'),
     members: (nodeId: string) => key(`members:${nodeId}`),
   };
 }

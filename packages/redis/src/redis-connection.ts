@@ -25,17 +25,13 @@ export function connectRedis({ url, role, log, commandTimeoutMs }: RedisConnecti
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    connectTimeout: 5000,
-    socketTimeout: silenceMs,
+    ...endsWhenSilent,
     retryStrategy: reconnectDelayMs,
+    // A replica refuses to write. After a failover, the name leads to the new primary.
+    reconnectOnError: error => error.message.startsWith('READONLY'),
     ...(commandTimeoutMs !== undefined && { commandTimeout: commandTimeoutMs }),
   });
-  // A connection may be dead without a sign. It is found out by a question that gets no answer.
-  const pings = setInterval(() => {
-    if (redis.status === 'ready') redis.ping().catch(() => undefined);
-  }, pingEveryMs);
-  pings.unref();
-  redis.on('end', () => clearInterval(pings));
+  noticeSilence(redis);
   let away = false;
   redis.on('error', error => {
     if (!away) log.warn({ role, err: error }, 'Redis cannot be reached. Trying again until it can.');
@@ -46,6 +42,18 @@ export function connectRedis({ url, role, log, commandTimeoutMs }: RedisConnecti
     away = false;
   });
   return redis;
+}
+
+/** What a connection needs besides, so that it ends when it is dead without a sign: see {@link noticeSilence}. */
+export const endsWhenSilent = { connectTimeout: 5000, socketTimeout: silenceMs } as const;
+
+/** Asks a connection again and again, so that it is found out when there are no answers any more. */
+export function noticeSilence(redis: Redis): void {
+  const pings = setInterval(() => {
+    if (redis.status === 'ready') redis.ping().catch(() => undefined);
+  }, pingEveryMs);
+  pings.unref();
+  redis.on('end', () => clearInterval(pings));
 }
 
 /** Waits between attempts to connect: 0.2 s, then twice as long each time up to 1 s, with jitter. */

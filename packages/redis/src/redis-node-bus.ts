@@ -1,7 +1,13 @@
-import { ChatError, type Log, type NodeBus, type NodeMessage, type RoutedMessage } from '@passerby/core';
+import { ChatError, type Log, type NodeBus, type NodeListener, type RoutedMessage } from '@passerby/core';
 import type { Redis } from 'ioredis';
 import { nodeChannelPrefix } from './keys.ts';
 import { decodeChange } from './user-change-codec.ts';
+
+/**
+ * Version of what nodes and scripts send to nodes. A node drops what has another one, so that nodes of two versions can run
+ * side by side. Fields that a node does not know are ignored, and need no new version.
+ */
+const version = 1;
 
 /** {@link NodeBus} over Redis pub/sub, one channel for each node. */
 export class RedisNodeBus implements NodeBus {
@@ -10,7 +16,8 @@ export class RedisNodeBus implements NodeBus {
   readonly #channels: string;
   readonly #log: Log;
   #channel: string | undefined;
-  #receive: (message: NodeMessage) => void = () => undefined;
+  #listener: NodeListener | undefined;
+  #toldOfVersion = false;
 
   /** @param subscriber a connection of its own: it can do nothing else */
   constructor(redis: Redis, subscriber: Redis, options: { prefix: string; log: Log }) {
@@ -21,13 +28,15 @@ export class RedisNodeBus implements NodeBus {
     subscriber.on('message', (channel: string, json: string) => {
       if (channel === this.#channel) this.#receiveJson(json);
     });
+    // Once more ready: it was not, and what was sent in between is gone.
+    subscriber.on('ready', () => void this.#restore());
   }
 
-  async listen(nodeId: string, receive: (message: NodeMessage) => void): Promise<void> {
+  async listen(nodeId: string, listener: NodeListener): Promise<void> {
     try {
       if (this.#channel) await this.#subscriber.unsubscribe(this.#channel);
       this.#channel = this.#channels + nodeId;
-      this.#receive = receive;
+      this.#listener = listener;
       await this.#subscriber.subscribe(this.#channel);
     } catch (error) {
       throw new ChatError('UNAVAILABLE', { cause: error });
@@ -36,18 +45,42 @@ export class RedisNodeBus implements NodeBus {
 
   async send(nodeId: string, message: RoutedMessage): Promise<boolean> {
     try {
-      return (await this.#redis.publish(this.#channels + nodeId, JSON.stringify(message))) > 0;
+      return (await this.#redis.publish(this.#channels + nodeId, JSON.stringify({ v: version, ...message }))) > 0;
     } catch (error) {
       throw new ChatError('UNAVAILABLE', { cause: error, retryAfterMs: 1000 });
     }
   }
 
+  /** The library subscribes again by itself, at some moment: this knows when that is done. */
+  async #restore(): Promise<void> {
+    if (!this.#channel || !this.#listener) return;
+    try {
+      await this.#subscriber.subscribe(this.#channel);
+      this.#listener?.missed();
+    } catch {
+      // The connection is gone again: the next one restores it.
+    }
+  }
+
   #receiveJson(json: string): void {
     try {
-      const message = JSON.parse(json);
-      this.#receive(message.kind === 'change' ? { ...message, change: decodeChange(message.change) } : message);
+      const { v, ...message } = JSON.parse(json);
+      if (v !== version) this.#tellOfVersion(v);
+      else
+        this.#listener?.receive(
+          message.kind === 'change' ? { ...message, change: decodeChange(message.change) } : message,
+        );
     } catch (error) {
       this.#log.warn({ err: error }, 'A message from another node could not be used. It was dropped.');
     }
+  }
+
+  #tellOfVersion(v: unknown): void {
+    if (this.#toldOfVersion) return;
+    this.#toldOfVersion = true;
+    this.#log.warn(
+      { version: v },
+      'Another node sends messages of a version that this node does not know. They are dropped.',
+    );
   }
 }

@@ -1,28 +1,45 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   ChatError,
+  type KnownUser,
   LeaseLost,
+  type LeaseRenewal,
   type LeaveCommand,
   type PairStore,
+  type ResumeCommand,
+  type Resumed,
   type SearchCommand,
+  type SuspendCommand,
   type UserChange,
 } from '@passerby/core';
 import { type Redis, ReplyError } from 'ioredis';
 import { nodeChannelPrefix, type PoolLocation, poolKeys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
-import { parseChange } from './user-change-codec.ts';
+import { encodeKnownUsers, parseChange } from './user-change-codec.ts';
 
 /** How many of the longest-waiting users a partner is drawn from. */
 const drawnFrom = 8;
 /** Waits before a command whose reply did not come is given again, in ms: short gaps heal, and a user is not kept long. */
 const retryDelaysMs = [50, 250, 500];
+/**
+ * A script that Redis begins later than this after the call changes nothing, in ms by Redis's clock. It may have waited in
+ * a connection that broke, or in a Redis that was stopped, while its caller went on.
+ */
+const lateMs = 2000;
+/** Replies of Redis that say that it did not carry out a command, and that may be another one a moment later. */
+const passing = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|LATE) /;
 
 /** {@link PairStore} in Redis: each method is one Lua script. */
 export class RedisPairStore implements PairStore {
+  /** The node's idea of Redis's clock is late by at most the time of one reply. */
+  readonly settleMs = lateMs + 1000;
   readonly #redis: Redis;
   readonly #keys: ReturnType<typeof poolKeys>;
   readonly #channels: string;
   readonly #scriptTime: ((script: string, seconds: number) => void) | undefined;
+  /** Redis's clock less that of `performance.now()`, in ms; known after the first renewal. */
+  #clockOffsetMs = Number.POSITIVE_INFINITY;
 
   /** @param scriptTime is told how long each call took, in seconds, the way to Redis included */
   constructor(redis: Redis, location: PoolLocation, scriptTime?: (script: string, seconds: number) => void) {
@@ -33,64 +50,124 @@ export class RedisPairStore implements PairStore {
     this.#scriptTime = scriptTime;
   }
 
-  async search({ userId, nodeId, requestId, sessionId, skip }: SearchCommand): Promise<UserChange[]> {
+  async search(command: SearchCommand): Promise<UserChange[]> {
+    const { userId, nodeId, requestId, revision, sessionId, token, skip } = command;
+    const user = [userId, nodeId, requestId, revision];
     const random = Math.floor(Math.random() * 2 ** 31);
-    const args = [userId, nodeId, requestId, sessionId, skip?.sessionId ?? '', skip?.messages ?? '', random, drawnFrom];
+    const args = [...user, sessionId, token ?? '-', skip?.sessionId ?? '', skip?.messages ?? '', random, drawnFrom];
     const changes = await this.#run('search-partner', nodeId, () =>
-      this.#redis.searchPartner(...this.#registryKeys(nodeId), this.#channels, ...args),
+      this.#redis.searchPartner(...this.#registry(nodeId), ...args),
     );
     return changes.map(parseChange);
   }
 
   async leave({ userId, nodeId, requestId, reason, messages, forget }: LeaveCommand): Promise<UserChange[]> {
-    const args = [userId, requestId, reason, messages, forget ? '1' : '0'];
+    const args = [userId, nodeId, requestId, reason, messages ?? '', forget ? '1' : '0'];
     const changes = await this.#run('leave-chat', nodeId, () =>
-      this.#redis.leaveChat(...this.#registryKeys(nodeId), this.#channels, ...args),
+      this.#redis.leaveChat(...this.#registry(nodeId), ...args),
     );
     return changes.map(parseChange);
   }
 
-  async register(nodeId: string, leaseMs: number): Promise<void> {
-    await this.#run('renew-lease', nodeId, () => this.#redis.renewLease(this.#keys.leases, nodeId, leaseMs, '1'));
+  async suspend({ userId, nodeId, requestId, graceMs }: SuspendCommand): Promise<UserChange[]> {
+    const changes = await this.#run('suspend-user', nodeId, () =>
+      this.#redis.suspendUser(...this.#registry(nodeId), userId, nodeId, requestId, graceMs),
+    );
+    return changes.map(parseChange);
   }
 
-  async renewLease(nodeId: string, leaseMs: number): Promise<{ lapsed: string[] }> {
-    const lapsed = await this.#run('renew-lease', nodeId, () =>
-      this.#redis.renewLease(this.#keys.leases, nodeId, leaseMs, '0'),
+  async resume({ userId, nodeId, token, nextToken }: ResumeCommand): Promise<Resumed | undefined> {
+    const reply = await this.#run('resume-user', nodeId, () =>
+      this.#redis.resumeUser(...this.#registry(nodeId), userId, nodeId, token, nextToken),
     );
-    return { lapsed };
+    if (!reply) return undefined;
+    const [requestId, ...changes] = reply;
+    return { requestId, changes: changes.map(parseChange) };
+  }
+
+  expire(limit: number): Promise<number> {
+    return this.#run('expire-away', '', () => this.#redis.expireAway(...this.#registry(''), limit));
+  }
+
+  async sync(nodeId: string, users: readonly KnownUser[]): Promise<UserChange[]> {
+    const changes = await this.#run('sync-users', nodeId, () =>
+      this.#redis.syncUsers(...this.#registry(nodeId), nodeId, encodeKnownUsers(users)),
+    );
+    return changes.map(parseChange);
+  }
+
+  async disown(nodeId: string, userIds: readonly string[], graceMs: number): Promise<UserChange[]> {
+    const changes = await this.#run('disown-users', nodeId, () =>
+      this.#redis.disownUsers(...this.#registry(nodeId), nodeId, graceMs, ...userIds),
+    );
+    return changes.map(parseChange);
+  }
+
+  async usersOf(nodeId: string, cursor: string): Promise<{ userIds: string[]; next: string }> {
+    const members = this.#keys.members(nodeId);
+    const [next, userIds] = await this.#run('sscan', nodeId, () => this.#redis.sscan(members, cursor, 'COUNT', 200));
+    return { userIds, next };
+  }
+
+  async renewLease(lease: { nodeId: string; leaseMs: number; epoch?: string }): Promise<LeaseRenewal> {
+    const { nodeId, leaseMs, epoch = '' } = lease;
+    // Not tried again: a heartbeat follows, and a late answer would be mistaken for a prompt one.
+    const [current, nowMs, due, waitingFacts, ...lapsed] = await this.#run(
+      'renew-lease',
+      nodeId,
+      () => this.#redis.renewLease(...this.#leaseKeys, nodeId, leaseMs, epoch, randomBytes(6).toString('base64url')),
+      [],
+    );
+    this.#clockOffsetMs = nowMs - performance.now();
+    return { epoch: current, lapsed, due, waitingFacts };
   }
 
   async releaseLease(nodeId: string): Promise<void> {
-    try {
-      await this.#run('renew-lease', nodeId, () => this.#redis.renewLease(this.#keys.leases, nodeId, 0, '0'));
-    } catch (error) {
-      if (!(error instanceof LeaseLost)) throw error;
-    }
+    await this.#run('renew-lease', nodeId, () => this.#redis.renewLease(...this.#leaseKeys, nodeId, 0, '', ''));
   }
 
-  reap(nodeId: string, limit: number): Promise<number> {
+  reap({ nodeId, limit, graceMs }: { nodeId: string; limit: number; graceMs: number }): Promise<number> {
     return this.#run('reap-node', nodeId, () =>
-      this.#redis.reapNode(...this.#registryKeys(nodeId), this.#channels, nodeId, limit),
+      this.#redis.reapNode(...this.#registry(nodeId), nodeId, limit, graceMs),
     );
   }
 
-  #registryKeys(nodeId: string): string[] {
-    const { users, queue, leases, outbox, members } = this.#keys;
-    return [users, queue, leases, outbox, members(nodeId)];
+  get #leaseKeys(): string[] {
+    return [this.#keys.leases, this.#keys.epoch, this.#keys.away, this.#keys.outbox];
+  }
+
+  /** What every script on the registry begins with: the keys, the channels, and when it comes too late. */
+  #registry(nodeId: string): (string | number)[] {
+    const { users, queue, leases, outbox, away, members } = this.#keys;
+    const notAfter = Math.round(performance.now() + this.#clockOffsetMs) + lateMs;
+    return [
+      users,
+      queue,
+      leases,
+      outbox,
+      away,
+      members(nodeId),
+      this.#channels,
+      Number.isFinite(notAfter) ? notAfter : 'inf',
+    ];
   }
 
   /** Runs a script, and again if its reply did not come: every script may be run twice. */
-  async #run<Reply>(script: string, nodeId: string, call: () => Promise<Reply>): Promise<Reply> {
+  async #run<Reply>(
+    script: string,
+    nodeId: string,
+    call: () => Promise<Reply>,
+    delaysMs: number[] = retryDelaysMs,
+  ): Promise<Reply> {
     for (let attempt = 0; ; attempt++) {
       const startedAt = performance.now();
       try {
         return await call();
       } catch (error) {
-        const answered = error instanceof ReplyError;
-        if (answered && String(error).includes('LEASE_LOST')) throw new LeaseLost(nodeId);
-        const retryDelayMs = retryDelaysMs[attempt];
-        if (answered || retryDelayMs === undefined) {
+        const reply = error instanceof ReplyError ? (error as Error).message : undefined;
+        if (reply?.startsWith('LEASE_LOST')) throw new LeaseLost(nodeId);
+        const retryDelayMs = delaysMs[attempt];
+        if ((reply !== undefined && !passing.test(reply)) || retryDelayMs === undefined) {
           throw new ChatError('UNAVAILABLE', { cause: error, retryAfterMs: 1000 });
         }
         await delay(retryDelayMs);

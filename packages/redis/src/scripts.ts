@@ -1,22 +1,41 @@
 import { readFileSync } from 'node:fs';
 import type { Redis, Result } from 'ioredis';
 
+type Arguments = (string | number)[];
+
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    searchPartner(...keysAndArguments: (string | number)[]): Result<string[], Context>;
-    leaveChat(...keysAndArguments: (string | number)[]): Result<string[], Context>;
-    reapNode(...keysAndArguments: (string | number)[]): Result<number, Context>;
-    renewLease(...keysAndArguments: (string | number)[]): Result<string[], Context>;
+    searchPartner(...keysAndArguments: Arguments): Result<string[], Context>;
+    leaveChat(...keysAndArguments: Arguments): Result<string[], Context>;
+    suspendUser(...keysAndArguments: Arguments): Result<string[], Context>;
+    resumeUser(...keysAndArguments: Arguments): Result<[number, ...string[]] | null, Context>;
+    expireAway(...keysAndArguments: Arguments): Result<number, Context>;
+    syncUsers(...keysAndArguments: Arguments): Result<string[], Context>;
+    disownUsers(...keysAndArguments: Arguments): Result<string[], Context>;
+    reapNode(...keysAndArguments: Arguments): Result<number, Context>;
+    renewLease(...keysAndArguments: Arguments): Result<[string, number, number, number, ...string[]], Context>;
   }
 }
+
+/**
+ * What makes it possible to leave a full Redis: without this flag, a script does not run at all when no memory is left.
+ * It is not for what makes the data grow.
+ */
+const alsoWhenFull = '#!lua flags=allow-oom\n';
 
 /** Makes the Lua scripts commands of a connection. ioredis loads them where they are missing. */
 export function defineScripts(redis: Redis): void {
   const registry = source('registry');
-  redis.defineCommand('searchPartner', { numberOfKeys: 5, lua: registry + source('search-partner') });
-  redis.defineCommand('leaveChat', { numberOfKeys: 5, lua: registry + source('leave-chat') });
-  redis.defineCommand('reapNode', { numberOfKeys: 5, lua: registry + source('reap-node') });
-  redis.defineCommand('renewLease', { numberOfKeys: 1, lua: source('renew-lease') });
+  const onRegistry = (name: string, flags = '') => ({ numberOfKeys: 6, lua: flags + registry + source(name) });
+  redis.defineCommand('searchPartner', onRegistry('search-partner'));
+  redis.defineCommand('syncUsers', onRegistry('sync-users', alsoWhenFull));
+  redis.defineCommand('leaveChat', onRegistry('leave-chat', alsoWhenFull));
+  redis.defineCommand('suspendUser', onRegistry('suspend-user', alsoWhenFull));
+  redis.defineCommand('resumeUser', onRegistry('resume-user', alsoWhenFull));
+  redis.defineCommand('expireAway', onRegistry('expire-away', alsoWhenFull));
+  redis.defineCommand('disownUsers', onRegistry('disown-users', alsoWhenFull));
+  redis.defineCommand('reapNode', onRegistry('reap-node', alsoWhenFull));
+  redis.defineCommand('renewLease', { numberOfKeys: 4, lua: alsoWhenFull + source('renew-lease') });
 }
 
 function source(name: string): string {

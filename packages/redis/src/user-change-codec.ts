@@ -1,18 +1,21 @@
-import type { SessionSide, UserChange } from '@passerby/core';
+import type { KnownUser, SessionSide, UserChange } from '@passerby/core';
 import type { EndReason } from '@passerby/protocol';
 
 /** A change as the scripts write it. */
 interface EncodedChange {
   userId: string;
   revision: number;
-  state: 'i' | 'w' | 'p';
+  state: 'i' | 'w' | 'p' | 'g' | 'a';
   session?: SessionSide;
   ended?: { sessionId: string; reason: EndReason };
+  unconfirmed?: true;
 }
 
 /** Reads a change that a script wrote. Throws when it is not one. */
-export function decodeChange({ userId, revision, state, session, ended }: EncodedChange): UserChange {
-  const base = { userId, revision, ...(ended && { ended }) };
+export function decodeChange({ userId, revision, state, session, ended, unconfirmed }: EncodedChange): UserChange {
+  if (state === 'g') return { userId, revision, state: 'gone' };
+  if (state === 'a') return { userId, revision, state: 'away' };
+  const base = { userId, revision, ...(ended && { ended }), ...(unconfirmed && { unconfirmed }) };
   if (state === 'i') return { ...base, state: 'idle' };
   if (state === 'w') return { ...base, state: 'waiting' };
   if (state === 'p' && session) return { ...base, state: 'paired', session };
@@ -21,4 +24,18 @@ export function decodeChange({ userId, revision, state, session, ended }: Encode
 
 export function parseChange(json: string): UserChange {
   return decodeChange(JSON.parse(json) as EncodedChange);
+}
+
+/** Writes users as sync-users.lua reads them. */
+export function encodeKnownUsers(users: readonly KnownUser[]): string {
+  return JSON.stringify(
+    users.map(user => {
+      const { userId, revision, requestId, token = '-', parted = '-' } = user;
+      const base = { userId, revision, requestId, token, state: user.state.charAt(0), other: parted };
+      if (user.state !== 'paired') return base;
+      const { sessionId, partnerId, partnerNode, startedAt, side } = user.session;
+      // As text: Lua would write so large a number with an exponent.
+      return { ...base, other: partnerId, sessionId, partnerNode, startedAt: String(startedAt), side };
+    }),
+  );
 }

@@ -1,0 +1,178 @@
+import type { Lease } from './lease.ts';
+import type { Log } from './log.ts';
+import type { PairStore } from './pair-store.ts';
+import type { User } from './user.ts';
+import { isAbsent, type UserChange } from './user-change.ts';
+
+/** The store is asked about so many users at a time. */
+const batchSize = 100;
+
+export interface ReconcilerOptions {
+  users: ReadonlyMap<string, User>;
+  store: PairStore;
+  lease: Lease;
+  log: Log;
+  /** Applies what the store says. */
+  apply(changes: UserChange[]): void;
+  /** Looks for a partner for a user who waits. Must not reject. */
+  search(user: User): Promise<void>;
+  /** Ends what the user is doing. Must not reject. */
+  end(user: User, reason: 'end' | 'timeout'): Promise<void>;
+}
+
+/**
+ * Makes the node and the pair registry agree again after messages, replies or data were lost. The registry is asked about
+ * the users of the node, in batches: what is newer there is applied here, what it has lost is restored, and users that it
+ * has for this node but that are not here are taken from it.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  /** Anything may differ. */
+  #doubtAll = false;
+  /** Users whose last command failed, and may have been carried out all the same. */
+  readonly #doubted = new Set<User>();
+  /** Users in a session that their partner's entry does not confirm, and when it ends if that stays so. */
+  readonly #unconfirmed = new Map<User, number>();
+  /** Users whom the registry may have for this node though they are not here, and from when on it may be told so. */
+  readonly #strays = new Map<string, number>();
+  #working = false;
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** Something may have been missed: everything is compared. */
+  doubtAll(): void {
+    this.#doubtAll = true;
+  }
+
+  /** A command of the user failed: the registry is asked what became of it. */
+  doubt(user: User): void {
+    this.#doubted.add(user);
+  }
+
+  /** A later command of the user succeeded, and its reply told all. */
+  trust(user: User): void {
+    this.#doubted.delete(user);
+    this.#unconfirmed.delete(user);
+  }
+
+  /** The registry could not be told that a user is not here: it will be, unless the user is here by then. */
+  disown(userId: string): void {
+    if (this.#strays.size === 0) this.#options.log.warn({}, 'The store cannot be told that users left. It will be.');
+    this.#strays.set(userId, performance.now() + this.#options.store.settleMs);
+  }
+
+  /** Forgets everything: the lease is lost, and others clear the registry of this node. */
+  clear(): void {
+    this.#doubtAll = false;
+    this.#doubted.clear();
+    this.#unconfirmed.clear();
+    this.#strays.clear();
+  }
+
+  /** Does what there is to do. To call now and then while the store can be reached; what fails is done the next time. */
+  async work(): Promise<void> {
+    if (this.#working) return;
+    this.#working = true;
+    try {
+      await this.#compareAll();
+      await this.#settleDoubts();
+      await this.#settleUnconfirmed();
+      await this.#disownStrays();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'The store could not be asked about the users of this node. It will be.');
+    } finally {
+      this.#working = false;
+    }
+  }
+
+  async #compareAll(): Promise<void> {
+    if (!this.#doubtAll) return;
+    this.#doubtAll = false;
+    const { users, search } = this.#options;
+    const inRegistry = [...users.values()].filter(user => user.lastRequestId > 0);
+    try {
+      await this.#sync(inRegistry);
+      await this.#findStrays();
+    } catch (error) {
+      this.#doubtAll = true;
+      throw error;
+    }
+    // Two who could be paired may have come into the queue without a search.
+    for (const user of inRegistry) if (user.state === 'waiting') await search(user);
+  }
+
+  async #findStrays(): Promise<void> {
+    const { users, store, lease } = this.#options;
+    let cursor = '0';
+    do {
+      const { userIds, next } = await store.usersOf(lease.nodeId, cursor);
+      // Somebody may be just leaving, or just coming: later it is looked at again.
+      for (const userId of userIds) {
+        if (!users.has(userId) && !this.#strays.has(userId))
+          this.#strays.set(userId, performance.now() + store.settleMs);
+      }
+      cursor = next;
+    } while (cursor !== '0');
+  }
+
+  async #settleDoubts(): Promise<void> {
+    const due = [...this.#doubted].filter(user => performance.now() >= user.unsettledUntil);
+    await this.#sync(due);
+    for (const user of due) {
+      // What the user asked for was answered with an error; so a search that was carried out later is taken back.
+      if (this.#doubted.delete(user) && user.state === 'waiting') await this.#options.end(user, 'end');
+    }
+  }
+
+  async #settleUnconfirmed(): Promise<void> {
+    await this.#sync([...this.#unconfirmed.keys()]);
+    for (const [user, deadline] of this.#unconfirmed) {
+      if (performance.now() < deadline) continue;
+      this.#unconfirmed.delete(user);
+      await this.#options.end(user, 'timeout');
+    }
+  }
+
+  async #disownStrays(): Promise<void> {
+    const { users, store, lease, apply } = this.#options;
+    const due = [...this.#strays].filter(([, from]) => performance.now() >= from).map(([userId]) => userId);
+    for (const batch of inBatches(due)) {
+      const absent = batch.filter(userId => !users.has(userId));
+      if (absent.length > 0) apply(await store.disown(lease.nodeId, absent, lease.graceMs));
+      for (const userId of batch) this.#strays.delete(userId);
+    }
+  }
+
+  /** Compares some users; those with commands under way when these are done. */
+  async #sync(users: User[]): Promise<void> {
+    const later = users.filter(user => user.busy).map(user => user.inTurn(() => this.#syncBatch([user])));
+    // A user who leaves meanwhile needs no comparison.
+    const done = Promise.allSettled(later);
+    for (const batch of inBatches(users.filter(user => !user.busy))) await this.#syncBatch(batch);
+    await done;
+  }
+
+  async #syncBatch(batch: User[]): Promise<void> {
+    const { store, lease, apply } = this.#options;
+    const users = batch.filter(user => !user.gone);
+    for (const user of batch) if (user.gone) this.trust(user);
+    if (users.length === 0) return;
+    const known = users.map(user => user.known);
+    const changes = await store.sync(lease.nodeId, known);
+    apply(changes);
+    changes.forEach((change, at) => {
+      const user = users[at];
+      if (!user) return;
+      if (isAbsent(change) || !change.unconfirmed) this.#unconfirmed.delete(user);
+      else if (!this.#unconfirmed.has(user)) this.#unconfirmed.set(user, performance.now() + 2 * lease.leaseMs);
+    });
+  }
+}
+
+function inBatches<Item>(items: Item[]): Item[][] {
+  const batches: Item[][] = [];
+  for (let at = 0; at < items.length; at += batchSize) batches.push(items.slice(at, at + batchSize));
+  return batches;
+}

@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import type { ChatMessage, Receipt } from '@passerby/protocol';
+import { ChatError } from './chat-error.ts';
+import type { Clients } from './clients.ts';
+import type { Lease } from './lease.ts';
+import type { Meter } from './meter.ts';
+import type { NodeBus, RoutedMessage } from './node-bus.ts';
+import type { LocalSession, User } from './user.ts';
+
+/** A resuming client's place of a message: its number, and the session that it was written in. */
+export interface Numbering {
+  seq: number;
+  sessionId: string;
+}
+
+export interface RelayOptions {
+  users: ReadonlyMap<string, User>;
+  bus: NodeBus;
+  clients: Clients;
+  lease: Lease;
+  meter: Meter;
+}
+
+/**
+ * Passes messages from a user to the partner, at most once and in order. Resuming clients number their messages, keep them
+ * and send them again: see packages/client. The receiver's side of that is the receiving client's, and for a plain client
+ * it is done here.
+ */
+export class Relay {
+  readonly #users: ReadonlyMap<string, User>;
+  readonly #bus: NodeBus;
+  readonly #clients: Clients;
+  readonly #lease: Lease;
+  readonly #meter: Meter;
+
+  constructor(options: RelayOptions) {
+    this.#users = options.users;
+    this.#bus = options.bus;
+    this.#clients = options.clients;
+    this.#lease = options.lease;
+    this.#meter = options.meter;
+  }
+
+  /** Sends a cleaned text to the user's partner: see {@link ChatService.send}. */
+  async send(user: User, text: string, numbering: Numbering | undefined): Promise<ChatMessage> {
+    const session = sessionOf(user, user.token ? numbering?.sessionId : undefined);
+    const { partnerNode } = session;
+    if (partnerNode === undefined) throw new ChatError('PARTNER_AWAY', { retryAfterMs: 1000 });
+    const message = { id: randomUUID(), message: text, at: Date.now() };
+    const numbered = user.token && numbering ? { ...message, seq: numbering.seq } : message;
+    // Counted first: the user may end the chat before the other node has the message.
+    count(session, 1);
+    try {
+      if (partnerNode === this.#lease.nodeId) this.#sendHere(user, session, numbered);
+      else await this.#sendAway(partnerNode, session, numbered);
+    } catch (error) {
+      count(session, -1);
+      throw error;
+    }
+    return message;
+  }
+
+  /** Tells the partner what the user has received. Rejects like {@link send}. */
+  async acknowledge(user: User, receipt: Receipt): Promise<void> {
+    await this.#sendReceipt(sessionOf(user, receipt.sessionId), receipt);
+  }
+
+  /** Takes what another node sent. */
+  receive(message: RoutedMessage): void {
+    const user = this.#users.get(message.userId);
+    if (message.kind === 'receipt') this.#deliverReceipt(user, message.receipt);
+    else if (!user || !this.#deliver(user, message.sessionId, message.message)) this.#meter.dropped();
+  }
+
+  /** Messages to this node were lost: whoever may have lost one is told, or asks for it again. */
+  missed(): void {
+    for (const user of this.#users.values()) {
+      const { session } = user;
+      if (!session) continue;
+      if (user.token) this.#clients.emit(user.userId, 'missed', { sessionId: session.sessionId });
+      else if (session.partnerNode !== this.#lease.nodeId) this.#confirm(session, true);
+    }
+  }
+
+  #sendHere(user: User, { partnerId, sessionId }: LocalSession, message: ChatMessage): void {
+    const partner = this.#users.get(partnerId);
+    if (!partner || !this.#deliver(partner, sessionId, message)) {
+      // The partner is leaving, or losing the connection. Who can send again will, or is told that the chat is over.
+      throw user.token ? new ChatError('PARTNER_AWAY', { retryAfterMs: 500 }) : new ChatError('NOT_IN_CHAT');
+    }
+    this.#meter.relayed('local');
+  }
+
+  async #sendAway(partnerNode: string, { partnerId, sessionId }: LocalSession, message: ChatMessage): Promise<void> {
+    const sent = await this.#bus.send(partnerNode, { kind: 'chat', userId: partnerId, sessionId, message });
+    if (!sent) throw new ChatError('UNAVAILABLE', { retryAfterMs: this.#lease.leaseMs });
+    this.#meter.relayed('remote');
+  }
+
+  /** @returns false if the user is not in that session; true may also mean that it is not yet known. */
+  #deliver(user: User, sessionId: string, message: ChatMessage): boolean {
+    if (!user.busy) return this.#deliverNow(user, sessionId, message);
+    return user.hold(() => {
+      if (user.gone || !this.#deliverNow(user, sessionId, message)) this.#meter.dropped();
+    });
+  }
+
+  #deliverNow(user: User, sessionId: string, { seq, ...message }: ChatMessage): boolean {
+    const { session } = user;
+    if (session?.sessionId !== sessionId) return false;
+    if (user.token) {
+      this.#clients.emit(user.userId, 'message', { ...message, sessionId, ...(seq !== undefined && { seq }) });
+    } else if (seq === undefined || seq === session.shown + 1) {
+      this.#clients.emit(user.userId, 'message', message);
+      if (seq !== undefined) {
+        session.shown = seq;
+        this.#confirm(session, false);
+      }
+    } else {
+      // Shown already, or after one that was lost.
+      this.#confirm(session, seq > session.shown);
+      return true;
+    }
+    count(session, 1);
+    return true;
+  }
+
+  /** Acknowledges on behalf of a plain user. */
+  #confirm(session: LocalSession, resend: boolean): void {
+    const receipt = { sessionId: session.sessionId, upTo: session.shown, ...(resend && { resend }) };
+    // If it is lost, the sender sends again, and it is made again.
+    this.#sendReceipt(session, receipt).catch(() => undefined);
+  }
+
+  async #sendReceipt({ partnerNode, partnerId }: LocalSession, receipt: Receipt): Promise<void> {
+    if (partnerNode === undefined) return;
+    if (partnerNode === this.#lease.nodeId) this.#deliverReceipt(this.#users.get(partnerId), receipt);
+    else await this.#bus.send(partnerNode, { kind: 'receipt', userId: partnerId, receipt });
+  }
+
+  #deliverReceipt(user: User | undefined, receipt: Receipt): void {
+    if (user?.token && user.session?.sessionId === receipt.sessionId) {
+      this.#clients.emit(user.userId, 'delivered', receipt);
+    }
+  }
+}
+
+/** The session that the user is in, which must be the named one, if one is named. Throws `NOT_IN_CHAT`. */
+function sessionOf(user: User, sessionId: string | undefined): LocalSession {
+  const { session } = user;
+  if (!session || user.leaving > 0) throw new ChatError('NOT_IN_CHAT');
+  if (sessionId !== undefined && sessionId !== session.sessionId) throw new ChatError('NOT_IN_CHAT');
+  return session;
+}
+
+function count(session: LocalSession, messages: number): void {
+  if (session.messages !== null) session.messages += messages;
+}

@@ -1,0 +1,113 @@
+import { ChatError } from './chat-error.ts';
+import type { KnownUser } from './pair-store.ts';
+import type { SessionSide, UserState } from './user-change.ts';
+
+/** A node's side of a session. */
+export interface LocalSession extends Omit<SessionSide, 'partnerNode'> {
+  /** Undefined while the partner is away. */
+  partnerNode: string | undefined;
+  /** In both directions; null when it cannot be known, because the user came from another node. */
+  messages: number | null;
+  /** For a plain user: the number of the partner's last message that was shown. */
+  shown: number;
+}
+
+/** More commands of one user, or more messages to one user, than this are not kept waiting. */
+const maxPending = 50;
+
+/**
+ * A user of this node, and the node's copy of the user's entry in the pair registry:
+ *
+ *            search                 matched
+ *   idle ──────────────▶ waiting ──────────────▶ paired
+ *    ▲ ▲                    │                     │ │
+ *    │ └──────── end ───────┘                     │ └── skip ──▶ waiting or paired
+ *    └────────── end, or the partner left ────────┘
+ *
+ * The copy changes only by a UserChange from the store: in the reply to a command of this node, or in a notice that the
+ * store sent because of somebody else's command. The two ways may overtake each other, so a change carries the revision
+ * of the entry, and only a newer one counts. Commands of one user run one after the other. A chat message carries no
+ * revision: one that comes while a command of its recipient is under way waits for it, for the reply may be the very
+ * match that the message belongs to.
+ */
+export class User {
+  readonly userId: string;
+  /** Hash of the token that resumes the user; undefined for a plain one. */
+  token: string | undefined;
+  revision = 0;
+  state: UserState['state'] = 'idle';
+  session: LocalSession | undefined;
+  /** The partner of the last session. */
+  parted: string | undefined;
+  lastRequestId = 0;
+  /** Commands under way that will end the session: nothing can be sent in it any more. */
+  leaving = 0;
+  /** The user is not on this node any more. */
+  gone = false;
+  /** Until then, on the clock of `performance.now()`, a command that failed may still be carried out. */
+  unsettledUntil = 0;
+  /** Commands that are not done yet. */
+  #pending = 0;
+  /** Deliveries that wait for them. */
+  #held = 0;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(userId: string, token?: string) {
+    this.userId = userId;
+    this.token = token;
+  }
+
+  /** Whether commands, or messages that wait for them, are under way. */
+  get busy(): boolean {
+    return this.#pending + this.#held > 0;
+  }
+
+  /** Runs a command when the ones before it are done. Rejects with `UNAVAILABLE` if the user leaves meanwhile. */
+  inTurn<Result>(command: () => Promise<Result>): Promise<Result> {
+    if (this.#pending >= maxPending) return Promise.reject(new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: 1000 }));
+    this.#pending++;
+    const done = this.#tail
+      .then(() => {
+        // A user who left meanwhile must not come into the registry again.
+        if (this.gone) throw new ChatError('UNAVAILABLE');
+        return command();
+      })
+      .finally(() => this.#pending--);
+    this.#tail = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Makes a delivery when the commands before it are done. @returns false if too many wait already */
+  hold(deliver: () => void): boolean {
+    if (this.#held >= maxPending) return false;
+    this.#held++;
+    this.#tail = this.#tail.then(() => {
+      this.#held--;
+      deliver();
+    });
+    return true;
+  }
+
+  /** Resolves when no command is under way. */
+  async settled(): Promise<void> {
+    await this.#tail;
+  }
+
+  /** What the node knows, to be compared with the registry. */
+  get known(): KnownUser {
+    const base = {
+      userId: this.userId,
+      revision: this.revision,
+      requestId: this.lastRequestId,
+      ...(this.token !== undefined && { token: this.token }),
+      ...(this.parted !== undefined && { parted: this.parted }),
+    };
+    if (!this.session) return { ...base, state: this.state === 'waiting' ? 'waiting' : 'idle' };
+    const { sessionId, partnerId, partnerNode, startedAt, side } = this.session;
+    return {
+      ...base,
+      state: 'paired',
+      session: { sessionId, partnerId, startedAt, side, ...(partnerNode !== undefined && { partnerNode }) },
+    };
+  }
+}

@@ -1,0 +1,19 @@
+-- Makes a user whose connection is lost away, so that they may resume: out of the queue, but not out of the session.
+-- Atomic, because a user who is away must not be paired, and because the partner's node must know from then on that
+-- messages cannot be delivered. Idempotent by request id.
+-- KEYS and ARGV[1], [2]: see registry.lua; KEYS[6] is of the user's node
+-- ARGV[3] userId  [4] nodeId  [5] requestId  [6] for how many ms the user may resume
+-- Replies: an array of changes as JSON: away for the user, then the partner's, if there is one
+--          the error LATE of registry.lua
+-- The user lives elsewhere: gone or away, and only the node's own set of members is cleared of the user. The user has no
+-- entry: idle at revision 0. The request id is not greater than the last one: the user's present state as gone.
+-- Nothing is written in these two cases.
+
+if late then return late end
+local user = read(ARGV[3])
+if user and user.node == ARGV[4] and tonumber(ARGV[5]) > user.requestId then
+  user.requestId = tonumber(ARGV[5])
+  suspend(user, ARGV[6])
+end
+if not user or user.node ~= ARGV[4] then redis.call('SREM', membersKey, ARGV[3]) end
+return { user and elsewhere(user) or cjson.encode({ userId = ARGV[3], revision = 0, state = 'i' }), unpack(touched) }

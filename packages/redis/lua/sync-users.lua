@@ -1,0 +1,54 @@
+-- Makes the registry and a node agree about users of the node, after either may have missed something. The entry wins if
+-- it is newer than what the node knows. Otherwise the registry has lost writes, or all of its data, and what the node
+-- knows is written again; a session then goes on if the partner's node says the same.
+-- Atomic, because what is restored must not overwrite a change that came in between. May be repeated.
+-- KEYS and ARGV[1], [2]: see registry.lua; KEYS[6] is of the node
+-- ARGV[3] nodeId  [4] JSON array of { userId, revision, requestId, state, token, other, and while paired also sessionId,
+--         startedAt, side, partnerNode }
+-- Replies: an array of changes as JSON, one for each user in the same order: gone or away for one who lives elsewhere;
+--          idle at revision 0, and nothing is written, for one whom neither side has in the registry; with `unconfirmed`
+--          for one who is paired and whose partner's entry does not say the same
+--          the errors of registry.lua
+
+if late then return late end
+local lost = leaseLost(ARGV[3])
+if lost then return lost end
+
+local function restore(known, old)
+  if old and old.state == 'p' and old.sessionId ~= known.sessionId then endSession(old, 'lost', '') end
+  local e = { userId = known.userId, state = known.state, node = ARGV[3], requestId = known.requestId,
+    revision = known.revision, other = known.other, token = known.token, previousToken = '-',
+    sessionId = known.sessionId or '-', side = known.side or '-', since = known.startedAt or '-' }
+  redis.call('ZREM', queueKey, e.userId)
+  redis.call('ZREM', awayKey, e.userId)
+  redis.call('SADD', membersKey, e.userId)
+  if e.state == 'w' then
+    e.since = string.format('%d%06d', time[1], time[2])
+    redis.call('ZADD', queueKey, e.since, e.userId)
+  elseif e.side == 'a' then
+    -- It may have been lost before it was recorded; once more does no harm.
+    redis.call('XADD', outboxKey, '*', 'kind', 'started', 'sessionId', e.sessionId, 'userA', e.userId, 'userB', e.other,
+      'startedAt', e.since)
+  end
+  write(e)
+  return e
+end
+
+local replies = {}
+for i, known in ipairs(cjson.decode(ARGV[4])) do
+  local e = read(known.userId)
+  if e and e.node ~= ARGV[3] then
+    replies[i] = elsewhere(e)
+  elseif not e and known.revision == 0 then
+    replies[i] = cjson.encode({ userId = known.userId, revision = 0, state = 'i' })
+  else
+    local newer = e and e.revision > known.revision
+    local same = e and e.state == known.state and (e.state ~= 'p' or e.sessionId == known.sessionId)
+    if not newer and not same then e = restore(known, e) end
+    local partner = partnerOf(e)
+    local reply = cjson.decode(change(e, partner or { node = known.partnerNode or '-' }))
+    reply.unconfirmed = e.state == 'p' and not partner or nil
+    replies[i] = cjson.encode(reply)
+  end
+end
+return replies
