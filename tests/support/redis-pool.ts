@@ -54,7 +54,8 @@ export class RedisPool {
   async close(): Promise<void> {
     const redis = this.#connections[0] ?? (await this.connect());
     const lasting = await redis.keys(`${this.prefix}:limit:*`);
-    await redis.del(`${this.prefix}:{${this.pool}}:outbox`, ...lasting);
+    const pool = `${this.prefix}:{${this.pool}}`;
+    await redis.del(`${pool}:outbox`, `${pool}:refused`, ...lasting);
     await Promise.all(
       this.#connections.map(async connection => {
         const ended = once(connection, 'end');

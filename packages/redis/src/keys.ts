@@ -13,6 +13,7 @@ export function poolKeys({ prefix, pool }: PoolLocation) {
     queue: key('queue'),
     leases: key('leases'),
     outbox: key('outbox'),
+    refused: key('refused'),
     members: (nodeId: string) => key(`members:${nodeId}`),
   };
 }

@@ -7,6 +7,8 @@ declare module 'ioredis' {
     leaveChat(...keysAndArguments: (string | number)[]): Result<string[], Context>;
     reapNode(...keysAndArguments: (string | number)[]): Result<number, Context>;
     renewLease(...keysAndArguments: (string | number)[]): Result<string[], Context>;
+    setAsideFact(...keysAndArguments: (string | number)[]): Result<number, Context>;
+    retryFacts(...keysAndArguments: (string | number)[]): Result<number, Context>;
   }
 }
 
@@ -17,6 +19,8 @@ export function defineScripts(redis: Redis): void {
   redis.defineCommand('leaveChat', { numberOfKeys: 5, lua: registry + source('leave-chat') });
   redis.defineCommand('reapNode', { numberOfKeys: 5, lua: registry + source('reap-node') });
   redis.defineCommand('renewLease', { numberOfKeys: 1, lua: source('renew-lease') });
+  redis.defineCommand('setAsideFact', { numberOfKeys: 2, lua: source('set-aside-fact') });
+  redis.defineCommand('retryFacts', { numberOfKeys: 2, lua: source('retry-facts') });
 }
 
 function source(name: string): string {
