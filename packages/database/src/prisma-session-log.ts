@@ -9,14 +9,17 @@ import {
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Prisma, PrismaClient } from './generated/client.ts';
 
-const connectTimeoutMs = 5_000;
-const statementTimeoutMs = 10_000;
-/** Longer than the statement's own: it is for a server that has gone without a word. */
-const answerTimeoutMs = 15_000;
 /** Of what PostgreSQL says about refused data, which may repeat the data; in UTF-16 units. */
 const longestReason = 200;
 /** The end that a recorder concludes, and that gives way to one that a node saw. */
 const lost: SessionEnded['endReason'] = 'lost';
+
+export interface PrismaSessionLogOptions {
+  databaseUrl: string;
+  pool: string;
+  /** How long an answer may take at the most, in ms. */
+  tryMs?: number;
+}
 
 /**
  * The session log of a pool in the table ChatSession.
@@ -28,13 +31,14 @@ export class PrismaSessionLog implements SessionLog {
   readonly #prisma: PrismaClient;
   readonly #pool: string;
 
-  constructor({ databaseUrl, pool }: { databaseUrl: string; pool: string }) {
+  constructor({ databaseUrl, pool, tryMs = 15_000 }: PrismaSessionLogOptions) {
     const adapter = new PrismaPg({
       connectionString: databaseUrl,
       max: 2,
-      connectionTimeoutMillis: connectTimeoutMs,
-      statement_timeout: statementTimeoutMs,
-      query_timeout: answerTimeoutMs,
+      connectionTimeoutMillis: tryMs / 3,
+      // The server's own limit is the shorter one: the other is for a server that has gone without a word.
+      statement_timeout: (2 * tryMs) / 3,
+      query_timeout: tryMs,
     });
     this.#prisma = new PrismaClient({ adapter });
     this.#pool = pool;
