@@ -31,6 +31,11 @@ export interface RecorderOptions {
 }
 
 type ReadableEntry = Extract<OutboxEntry, { fact: SessionFact }>;
+interface RefusedEntry {
+  entry: OutboxEntry;
+  reason: string;
+}
+
 type Step = 'read' | 'write' | 'remove' | 'set aside';
 type Condition = 'starting' | 'recording' | `cannot ${Step}`;
 
@@ -38,9 +43,8 @@ type Condition = 'starting' | 'recording' | `cannot ${Step}`;
  * Moves the facts of one pool from the outbox into the session log: read, write, remove, again and again.
  *
  * An entry is removed only after the log has committed it, so a fact is written at least once, whatever fails and when;
- * the log makes twice the same as once. A failure is retried for ever, with growing pauses. A fact whose data
- * the log refuses would fail for ever: it is found by halving its batch, reported, and set aside, and the others go on.
- * So is an entry that cannot be read.
+ * the log makes twice the same as once. A failure is retried for ever, with growing pauses. A fact whose data the log
+ * refuses would fail for ever: it is found by halving its batch, and set aside as is an entry that cannot be read.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -108,12 +112,15 @@ export class Recorder {
     this.#step = 'read';
     const entries = await outbox.read(batchSize, waitMs);
     const readable: ReadableEntry[] = [];
+    const refused: RefusedEntry[] = [];
     for (const entry of entries) {
       if (entry.fact) readable.push(entry);
-      else await this.#setAside(entry.id, entry.problem);
+      else refused.push({ entry, reason: entry.problem });
     }
-    if (readable.length > 0) await this.#record(readable);
+    if (readable.length > 0) refused.push(...(await this.#record(readable)));
     else await this.#check();
+    // At the end, so that the others are recorded even if this fails.
+    for (const each of refused) await this.#setAside(each);
     return entries.length > 0;
   }
 
@@ -123,7 +130,8 @@ export class Recorder {
     await this.#options.sessionLog.check();
   }
 
-  async #record(entries: ReadableEntry[]): Promise<void> {
+  /** Records a batch. Answers with the entries that are refused; all others are recorded and removed. */
+  async #record(entries: ReadableEntry[]): Promise<RefusedEntry[]> {
     const { pool, outbox, sessionLog, metrics } = this.#options;
     this.#step = 'write';
     try {
@@ -131,23 +139,23 @@ export class Recorder {
     } catch (error) {
       if (!(error instanceof RefusedFactsError)) throw error;
       const [entry] = entries;
-      if (entry && entries.length === 1) return this.#setAside(entry.id, error.reason, entry.fact);
+      if (entry && entries.length === 1) return [{ entry, reason: error.reason }];
       const half = Math.ceil(entries.length / 2);
-      await this.#record(entries.slice(0, half));
-      return this.#record(entries.slice(half));
+      return [...(await this.#record(entries.slice(0, half))), ...(await this.#record(entries.slice(half)))];
     }
     metrics.batches.inc({ pool });
     for (const { fact } of entries) metrics.facts.inc({ pool, kind: fact.kind });
     this.#step = 'remove';
     await outbox.remove(entries.map(({ id }) => id));
+    return [];
   }
 
-  async #setAside(entryId: string, reason: string, fact?: SessionFact): Promise<void> {
+  async #setAside({ entry, reason }: RefusedEntry): Promise<void> {
     const { pool, outbox, log } = this.#options;
     this.#step = 'set aside';
-    await outbox.setAside(entryId, reason);
-    const details = fact && { sessionId: fact.sessionId, kind: fact.kind };
-    log.error({ pool, entryId, ...details, reason }, 'A session fact cannot be recorded. It is set aside.');
+    await outbox.setAside(entry.id, reason);
+    const { sessionId, kind } = entry.fact ?? {};
+    log.error({ pool, entryId: entry.id, sessionId, kind, reason }, 'A fact cannot be recorded. It is set aside.');
   }
 
   /** A line in the log when things change, and not for every try. */
