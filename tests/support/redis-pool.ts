@@ -55,7 +55,7 @@ export class RedisPool {
     const redis = this.#connections[0] ?? (await this.connect());
     const lasting = await redis.keys(`${this.prefix}:limit:*`);
     const inPool = (name: string) => `${this.prefix}:{${this.pool}}:${name}`;
-    await redis.del(inPool('outbox'), inPool('epoch'), ...lasting);
+    await redis.del(inPool('outbox'), inPool('refused'), inPool('epoch'), ...lasting);
     await Promise.all(
       this.#connections.map(async connection => {
         const ended = once(connection, 'end');

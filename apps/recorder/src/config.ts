@@ -26,7 +26,9 @@ const settings = z.object({
   PORT: wholeNumber(0, 65_535).prefault('3100'),
   HOST: z.string().default(''),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
-  BATCH_SIZE: wholeNumber(1, 5000).prefault('500'),
+  BATCH_SIZE: wholeNumber(1, 5000).prefault('2000'),
+  OUTBOX_HIGH_WATER: wholeNumber(1, 1_000_000_000).prefault('1000000'),
+  SWEEP_EVERY_MS: wholeNumber(100, 3_600_000).prefault('60000'),
 });
 
 export type Config = z.infer<typeof settings>;

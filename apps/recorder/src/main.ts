@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PrismaSessionLog } from '@passerby/database';
-import { connectRedis, RedisOutbox, whenReady } from '@passerby/redis';
+import { connectRedis, RedisOutbox, RedisSessionRegistry, whenReady } from '@passerby/redis';
 import { pino } from 'pino';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { Metrics } from './metrics.ts';
 import { Recorder } from './recorder.ts';
 import { createStatusApp } from './status-app.ts';
+import { Sweeper } from './sweeper.ts';
 
 try {
   await run(readConfig());
@@ -24,14 +25,18 @@ async function run(config: Config): Promise<void> {
     pino.destination({ sync: true }),
   );
   const metrics = new Metrics();
-  const sessionLog = new PrismaSessionLog(config.DATABASE_URL);
 
   const lines = config.POOLS.map(pool => {
     // A connection for each pool, because reads block; they do so for less than the timeout.
     const redis = connectRedis({ url: config.REDIS_URL, role: `recorder-${pool}`, log, commandTimeoutMs: 5000 });
-    const outbox = new RedisOutbox(redis, { prefix: config.REDIS_PREFIX, pool });
-    const recorder = new Recorder({ pool, outbox, sessionLog, batchSize: config.BATCH_SIZE, metrics, log });
-    return { redis, recorder };
+    const location = { prefix: config.REDIS_PREFIX, pool };
+    const outbox = new RedisOutbox(redis, location);
+    const registry = new RedisSessionRegistry(redis, location);
+    const sessionLog = new PrismaSessionLog({ databaseUrl: config.DATABASE_URL, pool });
+    const sweeper = new Sweeper({ sessionLog, registry, sweepEveryMs: config.SWEEP_EVERY_MS });
+    const { BATCH_SIZE: batchSize, OUTBOX_HIGH_WATER: highWater } = config;
+    const recorder = new Recorder({ pool, outbox, sessionLog, sweeper, batchSize, highWater, metrics, log });
+    return { redis, sessionLog, recorder };
   });
 
   const isReady = () => lines.every(({ recorder }) => recorder.isRecording);
@@ -49,7 +54,7 @@ async function run(config: Config): Promise<void> {
   log.info({ signal }, 'Stopping: recording what waits.');
   await Promise.all(lines.map(({ recorder }) => recorder.stop()));
   for (const { redis } of lines) redis.disconnect();
-  await sessionLog.close();
+  await Promise.all(lines.map(({ sessionLog }) => sessionLog.close()));
   http.closeAllConnections();
   http.close();
   log.info('Stopped.');

@@ -1,7 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Outbox, type OutboxEntry, RefusedFactsError, type SessionFact, type SessionLog } from '@passerby/core';
+import {
+  type Backlog,
+  type Outbox,
+  type OutboxEntry,
+  RefusedFactsError,
+  type SessionFact,
+  type SessionLog,
+} from '@passerby/core';
 import type { Logger } from 'pino';
 import type { Metrics } from './metrics.ts';
+import type { Sweeper } from './sweeper.ts';
 
 /** How long one read waits for a first entry; also the longest that a stop waits for the read in hand. */
 const readWaitMs = 1_000;
@@ -15,33 +23,39 @@ export interface RecorderOptions {
   sessionLog: SessionLog;
   /** Facts in one write, at most. */
   batchSize: number;
+  /** More waiting facts than this are an alarm. */
+  highWater: number;
+  sweeper: Sweeper;
   metrics: Metrics;
   log: Logger;
 }
 
 type ReadableEntry = Extract<OutboxEntry, { fact: SessionFact }>;
-type Step = 'read' | 'write' | 'remove';
-type Condition = 'starting' | 'recording' | `${Step} fails`;
+interface RefusedEntry {
+  entry: OutboxEntry;
+  reason: string;
+}
+
+type Step = 'read' | 'write' | 'remove' | 'set aside';
+type Condition = 'starting' | 'recording' | `cannot ${Step}`;
 
 /**
  * Moves the facts of one pool from the outbox into the session log: read, write, remove, again and again.
  *
  * An entry is removed only after the log has committed it, so a fact is written at least once, whatever fails and when;
- * the log makes twice the same as once. A failure is retried for ever, with growing pauses. A fact whose data
- * the log refuses would fail for ever: it is found by halving its batch, reported, and left in the outbox, and the
- * others go on. So is an entry that cannot be read. Both are tried again after a restart.
+ * the log makes twice the same as once. A failure is retried for ever, with growing pauses. A fact whose data the log
+ * refuses would fail for ever: it is found by halving its batch, and set aside as is an entry that cannot be read.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #stopping = new AbortController();
-  /** Ids of the entries left in the outbox. They come back with every read, ahead of the others. */
-  readonly #refused = new Set<string>();
   #running: Promise<void> | undefined;
   #step: Step = 'read';
   #condition: Condition = 'starting';
   /** When to end, on the clock of `performance.now()`. */
   #deadline = Number.POSITIVE_INFINITY;
   #measuredAt = Number.NEGATIVE_INFINITY;
+  #pastHighWater = false;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -71,41 +85,43 @@ export class Recorder {
   }
 
   async #run(): Promise<void> {
+    const { pool, metrics, sweeper } = this.#options;
     let retryMs = firstRetryMs;
     while (performance.now() < this.#deadline) {
       const draining = this.#stopping.signal.aborted;
       try {
-        const found = await this.#round(draining ? 0 : readWaitMs);
+        const found = await this.#round(draining || sweeper.isUnderWay ? 0 : readWaitMs);
         if (draining && !found) return;
         retryMs = firstRetryMs;
         this.#enter('recording');
       } catch (error) {
-        this.#options.metrics.failures.inc({ pool: this.#options.pool });
-        this.#enter(`${this.#step} fails`, error);
+        metrics.failures.inc({ pool });
+        this.#enter(`cannot ${this.#step}`, error);
         if (draining) return;
         await this.#pause(retryMs * (0.5 + Math.random() / 2));
         retryMs = Math.min(retryMs * 2, longestRetryMs);
       }
-      await this.#measure();
+      const backlog = await this.#measure();
+      if (backlog && this.isRecording && !draining) await this.#sweep(backlog);
     }
   }
 
-  /** Reads once and records what it finds. Answers whether it found anything new. */
+  /** Reads once and records what it finds. Answers whether it found anything. */
   async #round(waitMs: number): Promise<boolean> {
     const { outbox, batchSize } = this.#options;
     this.#step = 'read';
-    const entries = await outbox.read(batchSize + this.#refused.size, waitMs);
-    const fresh = entries.filter(({ id }) => !this.#refused.has(id));
-    // Refused entries make every read answer at once, so the wait for new ones is here.
-    if (entries.length > 0 && fresh.length === 0 && waitMs > 0) await this.#pause(waitMs);
+    const entries = await outbox.read(batchSize, waitMs);
     const readable: ReadableEntry[] = [];
-    for (const entry of fresh) {
+    const refused: RefusedEntry[] = [];
+    for (const entry of entries) {
       if (entry.fact) readable.push(entry);
-      else this.#refuse(entry.id, { problem: entry.problem }, 'An entry cannot be read');
+      else refused.push({ entry, reason: entry.problem });
     }
-    if (readable.length > 0) await this.#record(readable);
+    if (readable.length > 0) refused.push(...(await this.#record(readable)));
     else await this.#check();
-    return fresh.length > 0;
+    // At the end, so that the others are recorded even if this fails.
+    for (const each of refused) await this.#setAside(each);
+    return entries.length > 0;
   }
 
   /** Without anything to write, a log that cannot be written must show all the same. */
@@ -114,7 +130,8 @@ export class Recorder {
     await this.#options.sessionLog.check();
   }
 
-  async #record(entries: ReadableEntry[]): Promise<void> {
+  /** Records a batch. Answers with the entries that are refused; all others are recorded and removed. */
+  async #record(entries: ReadableEntry[]): Promise<RefusedEntry[]> {
     const { pool, outbox, sessionLog, metrics } = this.#options;
     this.#step = 'write';
     try {
@@ -122,25 +139,23 @@ export class Recorder {
     } catch (error) {
       if (!(error instanceof RefusedFactsError)) throw error;
       const [entry] = entries;
-      if (entry && entries.length === 1) {
-        const { sessionId, kind } = entry.fact;
-        return this.#refuse(entry.id, { sessionId, kind, err: error }, 'A session fact is refused');
-      }
+      if (entry && entries.length === 1) return [{ entry, reason: error.reason }];
       const half = Math.ceil(entries.length / 2);
-      await this.#record(entries.slice(0, half));
-      return this.#record(entries.slice(half));
+      return [...(await this.#record(entries.slice(0, half))), ...(await this.#record(entries.slice(half)))];
     }
     metrics.batches.inc({ pool });
     for (const { fact } of entries) metrics.facts.inc({ pool, kind: fact.kind });
     this.#step = 'remove';
     await outbox.remove(entries.map(({ id }) => id));
+    return [];
   }
 
-  #refuse(entryId: string, details: object, what: string): void {
-    const { pool, metrics, log } = this.#options;
-    this.#refused.add(entryId);
-    metrics.refused.set({ pool }, this.#refused.size);
-    log.error({ pool, entryId, ...details }, `${what} and stays in the outbox.`);
+  async #setAside({ entry, reason }: RefusedEntry): Promise<void> {
+    const { pool, outbox, log } = this.#options;
+    this.#step = 'set aside';
+    await outbox.setAside(entry.id, reason);
+    const { sessionId, kind } = entry.fact ?? {};
+    log.error({ pool, entryId: entry.id, sessionId, kind, reason }, 'A fact cannot be recorded. It is set aside.');
   }
 
   /** A line in the log when things change, and not for every try. */
@@ -152,20 +167,50 @@ export class Recorder {
     else
       log.error(
         { pool, err: error },
-        `Recording is interrupted (${condition}); nothing is lost, and it is tried again.`,
+        `Recording is interrupted (${condition}). Nothing is lost, and it is tried again.`,
       );
   }
 
-  async #measure(): Promise<void> {
-    if (performance.now() - this.#measuredAt < measureEveryMs) return;
+  /** Looks at the outbox from time to time: undefined in between, and when that fails. */
+  async #measure(): Promise<Backlog | undefined> {
+    const { pool, outbox, metrics, sweeper } = this.#options;
+    if (performance.now() - this.#measuredAt < measureEveryMs && !sweeper.isUnderWay) return undefined;
     this.#measuredAt = performance.now();
-    const { pool, outbox, metrics } = this.#options;
     try {
-      const { length, oldestAgeMs } = await outbox.backlog();
-      metrics.backlog.set({ pool }, length);
-      metrics.lagSeconds.set({ pool }, oldestAgeMs / 1_000);
+      const backlog = await outbox.backlog();
+      metrics.backlog.set({ pool }, backlog.length);
+      metrics.lagSeconds.set({ pool }, backlog.oldestAgeMs / 1_000);
+      metrics.refused.set({ pool }, backlog.setAside);
+      this.#compareWithHighWater(backlog.length);
+      return backlog;
     } catch {
       // The next read fails for the same reason, and tells.
+      return undefined;
+    }
+  }
+
+  /** Raises the alarm and takes it back, with a line in the log each time. Nothing else happens at the mark. */
+  #compareWithHighWater(waitingFacts: number): void {
+    const { pool, highWater, metrics, log } = this.#options;
+    const past = waitingFacts > highWater;
+    metrics.pastHighWater.set({ pool }, Number(past));
+    if (past === this.#pastHighWater) return;
+    this.#pastHighWater = past;
+    const details = { pool, waitingFacts, highWater };
+    if (past) log.error(details, 'The outbox is above its high-water mark. Nothing is dropped; Redis fills.');
+    else log.info(details, 'The outbox is below its high-water mark again.');
+  }
+
+  /** Closes rows that have been left open. To fail at that is no reason to stop recording. */
+  async #sweep({ oldestAgeMs }: Backlog): Promise<void> {
+    const { pool, sweeper, metrics, log } = this.#options;
+    if (!sweeper.mayStep(oldestAgeMs)) return;
+    try {
+      const { closed } = await sweeper.step();
+      metrics.swept.inc({ pool }, closed);
+      if (closed > 0) log.warn({ pool, closed }, 'Sessions were left open without a chat. They are closed as lost.');
+    } catch (error) {
+      log.warn({ pool, err: error }, 'Rows that are left open cannot be looked for. It is tried again.');
     }
   }
 

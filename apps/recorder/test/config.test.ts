@@ -11,7 +11,9 @@ describe('readConfig', () => {
       PORT: 3100,
       HOST: '',
       LOG_LEVEL: 'info',
-      BATCH_SIZE: 500,
+      BATCH_SIZE: 2000,
+      OUTBOX_HIGH_WATER: 1_000_000,
+      SWEEP_EVERY_MS: 60_000,
     });
   });
 
@@ -23,6 +25,8 @@ describe('readConfig', () => {
       HOST: '::1',
       LOG_LEVEL: 'debug',
       BATCH_SIZE: '7',
+      OUTBOX_HIGH_WATER: '9',
+      SWEEP_EVERY_MS: '100',
     };
     const read = {
       POOLS: ['lobby', 'games'],
@@ -31,6 +35,8 @@ describe('readConfig', () => {
       HOST: '::1',
       LOG_LEVEL: 'debug',
       BATCH_SIZE: 7,
+      OUTBOX_HIGH_WATER: 9,
+      SWEEP_EVERY_MS: 100,
     };
     expect(readConfig({ ...needed, ...given })).toEqual({ ...needed, ...read });
   });

@@ -1,16 +1,17 @@
 import { EventEmitter, once } from 'node:events';
-import type { SessionFact, SessionLog } from '@passerby/core';
+import type { SessionFact, SessionLog, SessionStarted } from '@passerby/core';
 import { applyMigrations, PrismaSessionLog } from '@passerby/database';
 import { pino } from 'pino';
 import { readFacts } from '../../../packages/core/test/read-facts.ts';
 import { createTemporaryDatabase, type TemporaryDatabase } from '../../../packages/database/test/temporary-database.ts';
 import { Metrics } from '../src/metrics.ts';
 import { Recorder } from '../src/recorder.ts';
+import { Sweeper } from '../src/sweeper.ts';
 import { WatchedOutbox } from './watched-outbox.ts';
 
 const pool = 'lobby';
 const sessionId = (n: number) => `018f0000-0000-7000-8000-${String(n).padStart(12, '0')}`;
-const started = (n: number): SessionFact => ({
+const started = (n: number): SessionStarted => ({
   kind: 'started',
   sessionId: sessionId(n),
   userA: 'a',
@@ -23,14 +24,16 @@ let database: TemporaryDatabase;
 let sessionLog: PrismaSessionLog;
 let outbox: WatchedOutbox;
 let metrics: Metrics;
-let lines: { level: number; msg: string; sessionId?: string }[];
+/** The sessions that the registry knows. */
+let alive: Set<string>;
+let lines: { level: number; msg: string; sessionId?: string; reason?: string }[];
 let logged: EventEmitter;
 let recorder: Recorder;
 
 beforeAll(async () => {
   database = await createTemporaryDatabase();
   await applyMigrations(database.url);
-  sessionLog = new PrismaSessionLog(database.url);
+  sessionLog = new PrismaSessionLog({ databaseUrl: database.url, pool });
 });
 
 afterAll(async () => {
@@ -42,6 +45,7 @@ beforeEach(async () => {
   await database.query('TRUNCATE "ChatSession"');
   outbox = new WatchedOutbox();
   metrics = new Metrics();
+  alive = new Set();
   lines = [];
   logged = new EventEmitter();
   recorder = newRecorder(sessionLog);
@@ -49,7 +53,7 @@ beforeEach(async () => {
 
 afterEach(() => recorder.stop());
 
-function newRecorder(log: Pick<SessionLog, 'write'>): Recorder {
+function newRecorder(log: Pick<SessionLog, 'write'>, { sweepEveryMs = 60_000 } = {}): Recorder {
   const logger = pino(
     {},
     {
@@ -59,11 +63,20 @@ function newRecorder(log: Pick<SessionLog, 'write'>): Recorder {
       },
     },
   );
+  const registry = {
+    areAlive: async (sessions: readonly SessionStarted[]) => sessions.map(({ sessionId }) => alive.has(sessionId)),
+  };
   return new Recorder({
     pool,
     outbox,
-    sessionLog: { check: () => sessionLog.check(), write: facts => log.write(facts) },
+    sessionLog: {
+      check: () => sessionLog.check(),
+      openSessions: query => sessionLog.openSessions(query),
+      write: facts => log.write(facts),
+    },
+    sweeper: new Sweeper({ sessionLog, registry, sweepEveryMs }),
     batchSize: 10,
+    highWater: 20,
     metrics,
     log: logger,
   });
@@ -86,9 +99,18 @@ async function recorded(): Promise<string[]> {
   return (await database.query<{ id: string }>('SELECT id FROM "ChatSession" ORDER BY id')).map(({ id }) => id);
 }
 
+const open = async () =>
+  (await database.query<{ id: string }>('SELECT id FROM "ChatSession" WHERE "endedAt" IS NULL ORDER BY id')).map(
+    ({ id }) => id,
+  );
+
 const metric = async (name: string, labels: Record<string, string> = {}) => {
   const found = await metrics.registry.getSingleMetric(`passerby_recorder_${name}`)?.get();
   return found?.values.find(({ labels: l }) => Object.entries(labels).every(([k, v]) => l[k] === v))?.value;
+};
+
+const untilMetric = async (name: string, value: number) => {
+  while ((await metric(name)) !== value) await new Promise(setImmediate);
 };
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
@@ -129,7 +151,7 @@ describe('Recorder', () => {
     await database.query('ALTER TABLE "ChatSession" RENAME TO gone');
     add(...range(3).map(started));
     recorder.start();
-    await line('Recording is interrupted (write fails)');
+    await line('Recording is interrupted (cannot write)');
     while (((await metric('failures_total')) ?? 0) < 3) await new Promise(setImmediate);
     expect(recorder.isRecording).toBe(false);
     expect(await left()).toHaveLength(3);
@@ -144,7 +166,7 @@ describe('Recorder', () => {
     outbox.failWith = new Error('Redis is away');
     add(started(1));
     recorder.start();
-    await line('Recording is interrupted (read fails)');
+    await line('Recording is interrupted (cannot read)');
     outbox.failWith = undefined;
     await outbox.shrunkTo(0);
     expect(await recorded()).toEqual([sessionId(1)]);
@@ -160,7 +182,7 @@ describe('Recorder', () => {
     });
     add(started(1));
     recorder.start();
-    await line('Recording is interrupted (remove fails)');
+    await line('Recording is interrupted (cannot remove)');
     expect(await recorded()).toEqual([sessionId(1)]);
     await recorder.stop();
 
@@ -171,43 +193,79 @@ describe('Recorder', () => {
     expect(await recorded()).toEqual([sessionId(1)]);
   });
 
-  it('finds refused facts, leaves them in the outbox, and records all others', async () => {
+  it('finds refused facts, sets them aside, and records all others', async () => {
     add(...range(8).map(n => (n === 2 || n === 5 ? refused(n) : started(n))));
     recorder.start();
-    await outbox.shrunkTo(2);
+    await outbox.shrunkTo(0);
     expect(await recorded()).toEqual([0, 1, 3, 4, 6, 7].map(sessionId));
-    await line('is refused');
-    expect(lines.filter(({ level }) => level >= 50).map(entry => entry.sessionId)).toEqual([2, 5].map(sessionId));
-
-    add(...range(10).map(n => started(n + 10)));
-    await outbox.shrunkTo(2);
-    expect(await left()).toEqual([2, 5].map(sessionId));
-    expect(await metric('refused_facts')).toBe(2);
+    expect(await outbox.backlog()).toMatchObject({ setAside: 2 });
+    await untilMetric('refused_facts', 2);
+    expect(recorder.isRecording).toBe(true);
+    expect(lines.filter(({ level }) => level >= 50)).toEqual(
+      [2, 5].map(n =>
+        expect.objectContaining({ sessionId: sessionId(n), reason: expect.stringMatching(/^SQLSTATE 22021: /) }),
+      ),
+    );
     expect(await metric('failures_total')).toBeUndefined();
   });
 
-  it('leaves entries that it cannot read in the outbox, tells of each once, and records all others', async () => {
+  it('records a refused fact when it is put back and nothing is wrong any more', async () => {
+    await database.query(`ALTER TABLE "ChatSession" ADD CONSTRAINT "notAnn" CHECK ("userA" <> 'ann')`);
+    add({ ...started(1), userA: 'ann' }, started(2));
+    recorder.start();
+    await outbox.shrunkTo(0);
+    expect(await recorded()).toEqual([sessionId(2)]);
+    await database.query('ALTER TABLE "ChatSession" DROP CONSTRAINT "notAnn"');
+    await outbox.retry(10);
+    await outbox.shrunkTo(0);
+    expect(await recorded()).toEqual([1, 2].map(sessionId));
+    await untilMetric('refused_facts', 0);
+  });
+
+  it('sets entries aside that it cannot read, tells of each, and records all others', async () => {
     for (const n of range(12)) outbox.unreadable.add(sessionId(n));
     add(...range(15).map(started));
     recorder.start();
-    await outbox.shrunkTo(12);
+    await outbox.shrunkTo(0);
     expect(await recorded()).toEqual([12, 13, 14].map(sessionId));
-    add(started(15));
-    await outbox.shrunkTo(12);
-    expect(await recorded()).toEqual([12, 13, 14, 15].map(sessionId));
-
     const told = lines.filter(({ level }) => level >= 50);
-    const ids = (await outbox.read(20, 0)).map(({ id }) => id);
-    expect(told).toEqual(ids.map(entryId => expect.objectContaining({ entryId, problem: 'It is in cipher.' })));
-    expect(await metric('refused_facts')).toBe(12);
+    expect(told).toEqual(
+      range(12).map(n => expect.objectContaining({ entryId: `${n + 1}`, reason: 'It is in cipher.' })),
+    );
     expect(await metric('failures_total')).toBeUndefined();
   });
 
-  it('is not stopped by more refused facts than a batch holds', async () => {
-    add(...range(15).map(refused), started(20));
+  it('raises an alarm while more facts wait than the high-water mark, and drops none', async () => {
+    await database.query('ALTER TABLE "ChatSession" RENAME TO gone');
+    add(...range(21).map(started));
     recorder.start();
-    await outbox.shrunkTo(15);
-    expect(await recorded()).toEqual([sessionId(20)]);
+    await line('The outbox is above its high-water mark.');
+    expect(await metric('past_high_water')).toBe(1);
+    expect(await metric('backlog_facts')).toBe(21);
+    await database.query('ALTER TABLE gone RENAME TO "ChatSession"');
+    await line('The outbox is below its high-water mark again.');
+    expect(await metric('past_high_water')).toBe(0);
+    expect(lines.filter(({ msg }) => msg.includes('high-water'))).toHaveLength(2);
+    await outbox.shrunkTo(0);
+    expect(await recorded()).toHaveLength(21);
+  });
+
+  it('closes the rows of sessions that are gone, and no others', async () => {
+    recorder = newRecorder(sessionLog, { sweepEveryMs: 100 });
+    // More than a page.
+    const gone = range(600);
+    alive = new Set([sessionId(600)]);
+    await sessionLog.write([...gone, 600].map(started));
+    await sessionLog.write([{ ...started(601), startedAt: Date.now() + 60_000 }]);
+    recorder.start();
+    await untilMetric('swept_sessions_total', 600);
+    const [row] = await database.query(
+      `SELECT count(*)::int, min("endReason") AS reason, bool_and("messages" IS NULL) AS uncounted,
+       max(abs(extract(epoch FROM now() - "endedAt"))) < 60 AS now FROM "ChatSession" WHERE "endedAt" IS NOT NULL`,
+    );
+    expect(row).toEqual({ count: 600, reason: 'lost', uncounted: true, now: true });
+    expect(await open()).toEqual([600, 601].map(sessionId));
+    await line('They are closed as lost.');
   });
 
   it('records what waits before a stop is done', async () => {
@@ -223,7 +281,7 @@ describe('Recorder', () => {
   it('notices that PostgreSQL is away though nothing is to be written', async () => {
     await database.query('ALTER TABLE "ChatSession" RENAME TO gone');
     recorder.start();
-    await line('Recording is interrupted (write fails)');
+    await line('Recording is interrupted (cannot write)');
     expect(recorder.isRecording).toBe(false);
     await database.query('ALTER TABLE gone RENAME TO "ChatSession"');
     await line('Recording.');
@@ -248,7 +306,7 @@ describe('Recorder', () => {
     recorder = newRecorder({ write: () => Promise.reject(new Error('PostgreSQL is away')) });
     add(started(1));
     recorder.start();
-    await line('write fails');
+    await line('cannot write');
     await recorder.stop();
     expect(await left()).toHaveLength(1);
   });

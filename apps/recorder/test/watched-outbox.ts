@@ -25,6 +25,11 @@ export class WatchedOutbox extends MemoryOutbox {
     this.#events.emit('removed');
   }
 
+  override async setAside(id: string, reason: string): Promise<void> {
+    await super.setAside(id, reason);
+    this.#events.emit('removed');
+  }
+
   /** Resolves when at most `count` entries are left. */
   async shrunkTo(count: number): Promise<void> {
     for (;;) {

@@ -9,7 +9,7 @@ export { MemoryOutbox } from './memory-outbox.ts';
 export { MemoryPairStore } from './memory-pair-store.ts';
 export type { Meter } from './meter.ts';
 export type { NodeBus, NodeListener, NodeMessage, RoutedMessage } from './node-bus.ts';
-export type { Outbox, OutboxEntry } from './outbox.ts';
+export type { Backlog, Outbox, OutboxEntry } from './outbox.ts';
 export type {
   KnownUser,
   LeaseRenewal,
@@ -23,5 +23,6 @@ export type {
 } from './pair-store.ts';
 export { RefusedFactsError } from './refused-facts-error.ts';
 export type { SessionEnded, SessionFact, SessionStarted } from './session-fact.ts';
-export type { SessionLog } from './session-log.ts';
+export type { OpenSessionsQuery, SessionLog } from './session-log.ts';
+export type { SessionRegistry } from './session-registry.ts';
 export type { PresentUserChange, SessionSide, UserChange, UserState } from './user-change.ts';

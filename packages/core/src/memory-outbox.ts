@@ -1,9 +1,10 @@
-import type { Outbox, OutboxEntry } from './outbox.ts';
+import type { Backlog, Outbox, OutboxEntry } from './outbox.ts';
 import type { SessionFact } from './session-fact.ts';
 
 /** The model of {@link Outbox}, within the process. Every entry can be read. */
 export class MemoryOutbox implements Outbox {
   readonly #entries = new Map<string, OutboxEntry>();
+  readonly #setAside: SessionFact[] = [];
   /** Ends the wait of each read that waits for a first entry. */
   readonly #wakes = new Set<() => void>();
   #count = 0;
@@ -24,9 +25,25 @@ export class MemoryOutbox implements Outbox {
     for (const id of ids) this.#entries.delete(id);
   }
 
-  async backlog(): Promise<{ length: number; oldestAgeMs: number }> {
+  async setAside(id: string, _reason: string): Promise<void> {
+    const entry = this.#entries.get(id);
+    if (entry?.fact) this.#setAside.push(entry.fact);
+    this.#entries.delete(id);
+  }
+
+  async retry(limit: number): Promise<number> {
+    const facts = this.#setAside.splice(0, limit);
+    for (const fact of facts) this.add(fact, Date.now());
+    return facts.length;
+  }
+
+  async backlog(): Promise<Backlog> {
     const [oldest] = this.#entries.values();
-    return { length: this.#entries.size, oldestAgeMs: oldest ? Date.now() - oldest.at : 0 };
+    return {
+      length: this.#entries.size,
+      oldestAgeMs: oldest ? Date.now() - oldest.at : 0,
+      setAside: this.#setAside.length,
+    };
   }
 
   /** Resolves when an entry comes, after `waitMs` at the latest. */

@@ -1,8 +1,11 @@
 /** The session log refused the data of at least one fact of a batch, and wrote none of it. To try again is of no use. */
 export class RefusedFactsError extends Error {
-  constructor(factCount: number, cause: unknown) {
-    const facts = factCount === 1 ? 'a session fact' : `a batch of ${factCount} session facts`;
-    super(`The session log refuses the data of ${facts}.`, { cause });
+  /** What the log says is wrong with the data, in a few words, for an operator. */
+  readonly reason: string;
+
+  constructor(reason: string, cause: unknown) {
+    super(`The session log refuses the data of a batch of facts: ${reason}`, { cause });
     this.name = 'RefusedFactsError';
+    this.reason = reason;
   }
 }

@@ -38,7 +38,7 @@ export function describeOutbox(name: string, open: () => Promise<OutboxBench>): 
     });
 
     it('tells how many entries wait, and for how long', async () => {
-      expect(await bench.outbox.backlog()).toEqual({ length: 0, oldestAgeMs: 0 });
+      expect(await bench.outbox.backlog()).toEqual({ length: 0, oldestAgeMs: 0, setAside: 0 });
       await bench.add(started);
       await bench.add(skipped);
       const [oldest, ...others] = await bench.outbox.read(10, 0);
@@ -48,7 +48,29 @@ export function describeOutbox(name: string, open: () => Promise<OutboxBench>): 
       // The clock of the store and this one are of one machine.
       expect(Math.abs((oldest?.at ?? 0) + oldestAgeMs - Date.now())).toBeLessThan(1000);
       await bench.outbox.remove([oldest, ...others].flatMap(entry => entry?.id ?? []));
-      expect(await bench.outbox.backlog()).toEqual({ length: 0, oldestAgeMs: 0 });
+      expect(await bench.outbox.backlog()).toEqual({ length: 0, oldestAgeMs: 0, setAside: 0 });
+    });
+
+    it('sets an entry aside and puts it back, whole', async () => {
+      for (const fact of [started, skipped, timedOut]) await bench.add(fact);
+      const [first, second, third] = await bench.outbox.read(10, 0);
+      await bench.outbox.setAside(second?.id ?? '', 'It is refused.');
+      await bench.outbox.setAside(first?.id ?? '', 'It is refused.');
+      await bench.outbox.setAside(first?.id ?? '', 'By another recorder, too.');
+      expect(await bench.outbox.read(10, 0)).toEqual([third]);
+      expect(await bench.outbox.backlog()).toMatchObject({ length: 1, setAside: 2 });
+
+      expect(await bench.outbox.retry(1)).toBe(1);
+      expect(await bench.outbox.backlog()).toMatchObject({ length: 2, setAside: 1 });
+      expect(await bench.outbox.retry(10)).toBe(1);
+      expect(await bench.outbox.retry(10)).toBe(0);
+      const entries = await bench.outbox.read(10, 0);
+      expect(entries.map(({ fact }) => fact)).toEqual([timedOut, skipped, started]);
+      expect(await bench.outbox.backlog()).toMatchObject({ length: 3, setAside: 0 });
+      // The same way a second time.
+      for (const { id } of entries) await bench.outbox.setAside(id, 'It is refused.');
+      expect(await bench.outbox.retry(10)).toBe(3);
+      expect((await bench.outbox.read(10, 0)).map(({ fact }) => fact)).toEqual([timedOut, skipped, started]);
     });
 
     it('waits for a first entry, and for no longer than it is told', async () => {

@@ -22,6 +22,7 @@ const ended = (n: number): SessionEnded => ({
 
 const endedRow = (n: number) => ({
   id: sessionId(n),
+  pool: 'lobby',
   userA: `a${n}`,
   userB: `b${n}`,
   startedAt: new Date(startedAt),
@@ -37,7 +38,7 @@ let log: PrismaSessionLog;
 beforeAll(async () => {
   database = await createTemporaryDatabase();
   await applyMigrations(database.url);
-  log = new PrismaSessionLog(database.url);
+  log = new PrismaSessionLog({ databaseUrl: database.url, pool: 'lobby' });
 });
 
 beforeEach(() => database.query('TRUNCATE "ChatSession"'));
@@ -69,6 +70,33 @@ describe('PrismaSessionLog', () => {
     expect(await rows()).toEqual([endedRow(1)]);
   });
 
+  it('lets an end that was seen replace one that was concluded, and never the other way', async () => {
+    const lost: SessionEnded = { ...ended(1), endedAt: startedAt + 90_000, endReason: 'lost', messages: null };
+    const lostRow = { ...endedRow(1), endedAt: new Date(lost.endedAt), endReason: 'lost', messages: null };
+    await log.write([started(1)]);
+    await log.write([lost]);
+    await log.write([{ ...lost, endedAt: lost.endedAt + 1 }, started(1)]);
+    expect(await rows()).toEqual([lostRow]);
+    await log.write([lost, ended(1), started(1)]);
+    expect(await rows()).toEqual([endedRow(1)]);
+    await log.write([lost]);
+    expect(await rows()).toEqual([endedRow(1)]);
+  });
+
+  it('lists the open sessions of its pool, page by page', async () => {
+    const other = new PrismaSessionLog({ databaseUrl: database.url, pool: 'games' });
+    try {
+      await other.write([started(9)]);
+      await log.write([started(4), started(2), started(1), ended(3), { ...started(5), startedAt: startedAt + 1 }]);
+      const query = { startedBefore: startedAt + 1, after: '', limit: 2 };
+      expect(await log.openSessions(query)).toEqual([started(1), started(2)]);
+      expect(await log.openSessions({ ...query, after: sessionId(2) })).toEqual([started(4)]);
+      expect(await other.openSessions(query)).toEqual([started(9)]);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('gives the same rows for any order, repetition and division into batches', async () => {
     const facts = [1, 2, 3, 4].flatMap((n): SessionFact[] => [started(n), ended(n)]);
     const repeated = fc.array(fc.constantFrom(...facts), { maxLength: 12 });
@@ -88,7 +116,7 @@ describe('PrismaSessionLog', () => {
 
   it('takes a thousand sessions at once, from several writers at once', async () => {
     const numbers = Array.from({ length: 1_000 }, (_, i) => i);
-    const other = new PrismaSessionLog(database.url);
+    const other = new PrismaSessionLog({ databaseUrl: database.url, pool: 'lobby' });
     try {
       const backwards = numbers.toReversed();
       await Promise.all([
@@ -107,14 +135,16 @@ describe('PrismaSessionLog', () => {
     expect(await rows()).toEqual([]);
   });
 
-  it.each<[string, SessionFact]>([
-    ['an id that is no UUID', { ...started(1), sessionId: 'nonsense' }],
-    ['a NUL character', { ...started(1), userA: 'a\u0000b' }],
-    ['a count that is too large', { ...ended(1), messages: 3e9 }],
-    ['a time that is none', { ...started(1), startedAt: Number.NaN }],
-    ['a time out of range', { ...ended(1), endedAt: 1e300 }],
-  ])('refuses %s, with nothing written', async (_, fact) => {
-    await expect(log.write([started(2), fact])).rejects.toThrow(RefusedFactsError);
+  it.each<[string, SessionFact, code: string]>([
+    ['an id that is no UUID', { ...started(1), sessionId: 'nonsense' }, '22P02'],
+    ['a NUL character', { ...started(1), userA: 'a\u0000b' }, '22021'],
+    ['a count that is too large', { ...ended(1), messages: 3e9 }, '22003'],
+    ['a time that is none', { ...started(1), startedAt: Number.NaN }, '23502'],
+    ['a time out of range', { ...ended(1), endedAt: 1e300 }, '22008'],
+  ])('refuses %s, says why, and writes nothing', async (_, fact, code) => {
+    const error = await log.write([started(2), fact]).catch(thrown => thrown);
+    expect(error).toBeInstanceOf(RefusedFactsError);
+    expect(error.reason).toMatch(new RegExp(`^SQLSTATE ${code}: ..`));
     expect(await rows()).toEqual([]);
   });
 
@@ -125,7 +155,7 @@ describe('PrismaSessionLog', () => {
     } finally {
       await database.query('ALTER TABLE gone RENAME TO "ChatSession"');
     }
-    const unreachable = new PrismaSessionLog('postgres://nobody@127.0.0.1:1/none');
+    const unreachable = new PrismaSessionLog({ databaseUrl: 'postgres://nobody@127.0.0.1:1/none', pool: 'lobby' });
     await expect(unreachable.write([started(1)])).rejects.not.toThrow(RefusedFactsError);
     await unreachable.close();
   });

@@ -3,3 +3,4 @@ export { connectRedis, endsWhenSilent, noticeSilence, reconnectDelayMs, whenRead
 export { RedisNodeBus } from './redis-node-bus.ts';
 export { RedisOutbox } from './redis-outbox.ts';
 export { RedisPairStore } from './redis-pair-store.ts';
+export { RedisSessionRegistry } from './redis-session-registry.ts';

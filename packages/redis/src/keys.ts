@@ -15,6 +15,7 @@ export function poolKeys({ prefix, pool }: PoolLocation) {
     outbox: key('outbox'),
     away: key('away'),
     epoch: key('epoch'),
+    refused: key('refused'),
     members: (nodeId: string) => key(`members:${nodeId}`),
   };
 }

@@ -1,17 +1,25 @@
-import type { Outbox, OutboxEntry, SessionFact } from '@passerby/core';
+import type { Backlog, Outbox, OutboxEntry, SessionFact } from '@passerby/core';
 import type { EndReason } from '@passerby/protocol';
 import type { Redis } from 'ioredis';
 import { type PoolLocation, poolKeys } from './keys.ts';
+import { defineScripts } from './scripts.ts';
 
-/** {@link Outbox} as a Redis stream. An entry leaves the stream only through {@link RedisOutbox.remove}. */
+/**
+ * {@link Outbox} as a Redis stream. What is set aside goes to a second stream. Nothing trims either of them: an entry is
+ * there until it is removed or moved to the other.
+ */
 export class RedisOutbox implements Outbox {
   readonly #redis: Redis;
   readonly #key: string;
+  readonly #refusedKey: string;
 
   /** @param redis a connection of its own, for its reads block; its command timeout must be longer than they wait */
   constructor(redis: Redis, location: PoolLocation) {
+    defineScripts(redis);
     this.#redis = redis;
-    this.#key = poolKeys(location).outbox;
+    const { outbox, refused } = poolKeys(location);
+    this.#key = outbox;
+    this.#refusedKey = refused;
   }
 
   async read(limit: number, waitMs: number): Promise<OutboxEntry[]> {
@@ -25,14 +33,23 @@ export class RedisOutbox implements Outbox {
     if (ids.length > 0) await this.#redis.xdel(this.#key, ...ids);
   }
 
-  async backlog(): Promise<{ length: number; oldestAgeMs: number }> {
-    const [length, [oldest], [seconds, microseconds]] = await Promise.all([
+  async setAside(id: string, reason: string): Promise<void> {
+    await this.#redis.setAsideFact(this.#key, this.#refusedKey, id, reason);
+  }
+
+  retry(limit: number): Promise<number> {
+    return this.#redis.retryFacts(this.#key, this.#refusedKey, limit);
+  }
+
+  async backlog(): Promise<Backlog> {
+    const [length, setAside, [oldest], [seconds, microseconds]] = await Promise.all([
       this.#redis.xlen(this.#key),
+      this.#redis.xlen(this.#refusedKey),
       this.#redis.xrange(this.#key, '-', '+', 'COUNT', 1),
       this.#redis.time(),
     ]);
     const nowMs = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
-    return { length, oldestAgeMs: oldest ? Math.max(0, nowMs - timeOf(oldest[0])) : 0 };
+    return { length, oldestAgeMs: oldest ? Math.max(0, nowMs - timeOf(oldest[0])) : 0, setAside };
   }
 }
 

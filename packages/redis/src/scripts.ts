@@ -14,6 +14,8 @@ declare module 'ioredis' {
     disownUsers(...keysAndArguments: Arguments): Result<string[], Context>;
     reapNode(...keysAndArguments: Arguments): Result<number, Context>;
     renewLease(...keysAndArguments: Arguments): Result<[string, number, number, number, ...string[]], Context>;
+    setAsideFact(...keysAndArguments: Arguments): Result<number, Context>;
+    retryFacts(...keysAndArguments: Arguments): Result<number, Context>;
   }
 }
 
@@ -36,6 +38,8 @@ export function defineScripts(redis: Redis): void {
   redis.defineCommand('disownUsers', onRegistry('disown-users', alsoWhenFull));
   redis.defineCommand('reapNode', onRegistry('reap-node', alsoWhenFull));
   redis.defineCommand('renewLease', { numberOfKeys: 4, lua: alsoWhenFull + source('renew-lease') });
+  redis.defineCommand('setAsideFact', { numberOfKeys: 2, lua: source('set-aside-fact') });
+  redis.defineCommand('retryFacts', { numberOfKeys: 2, lua: source('retry-facts') });
 }
 
 function source(name: string): string {

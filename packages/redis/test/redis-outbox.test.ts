@@ -1,8 +1,16 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Redis } from 'ioredis';
+import { RedisServer } from '../../../apps/cluster/src/index.ts';
 import { RedisPool } from '../../../tests/support/redis-pool.ts';
 import { describeOutbox, type OutboxBench } from '../../core/test/outbox-contract.ts';
 import { RedisOutbox } from '../src/index.ts';
 
 interface RedisOutboxBench extends OutboxBench {
+  redis: Redis;
+  /** The key of the stream of refused facts. */
+  refusedKey: string;
   /** Adds an entry as it is, names and values in turn. */
   addFields(...fields: string[]): Promise<void>;
 }
@@ -14,6 +22,8 @@ async function redisOutboxBench(): Promise<RedisOutboxBench> {
     await redis.xadd(`${pool.prefix}:{${pool.pool}}:outbox`, '*', ...fields);
   };
   return {
+    redis,
+    refusedKey: `${pool.prefix}:{${pool.pool}}:refused`,
     outbox: new RedisOutbox(await pool.connect(), pool.location),
     addFields,
     add: fact => addFields(...Object.entries(fact).flatMap(([name, value]) => [name, String(value ?? '')])),
@@ -50,6 +60,51 @@ describe('RedisOutbox', () => {
       { ...place, fact: { kind: 'started', sessionId: 's1', userA: 'ann', userB: 'bob', startedAt: 5 } },
     ]);
     await bench.outbox.remove(entries.map(({ id }) => id));
-    expect(await bench.outbox.backlog()).toEqual({ length: 0, oldestAgeMs: 0 });
+    expect(await bench.outbox.backlog()).toEqual({ length: 0, oldestAgeMs: 0, setAside: 0 });
+  });
+
+  it('keeps all that an entry holds when it is set aside, also what it cannot read', async () => {
+    const strange = ['kind', 'strange', 'empty', '', 'twice', '1', 'twice', '2'];
+    await bench.addFields(...strange);
+    const [entry] = await bench.outbox.read(1, 0);
+    await bench.outbox.setAside(entry?.id ?? '', 'It is strange.');
+    const refused = [...strange, 'reason', 'It is strange.', 'outboxId', entry?.id];
+    expect(await bench.redis.xrange(bench.refusedKey, '-', '+')).toEqual([[expect.any(String), refused]]);
+    await bench.outbox.retry(1);
+    expect(await bench.outbox.read(1, 0)).toMatchObject([{ problem: 'The entry has the unknown kind "strange".' }]);
+  });
+
+  it('leaves an entry where it is if it cannot be set aside', async () => {
+    await bench.add({ kind: 'started', sessionId: 's1', userA: 'ann', userB: 'bob', startedAt: 5 });
+    await bench.redis.set(bench.refusedKey, 'not a stream');
+    const [entry] = await bench.outbox.read(1, 0);
+    await expect(bench.outbox.setAside(entry?.id ?? '', 'It is refused.')).rejects.toThrow('WRONGTYPE');
+    expect(await bench.outbox.read(1, 0)).toEqual([entry]);
+  });
+});
+
+describe('RedisOutbox in a Redis that is full', () => {
+  it('still gives, removes and sets aside', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'passerby-full-'));
+    const server = await RedisServer.start({ dir });
+    const pool = new RedisPool(server.url);
+    try {
+      const redis = await pool.connect();
+      const outbox = new RedisOutbox(await pool.connect(), pool.location);
+      const add = () => redis.xadd(`${pool.prefix}:{${pool.pool}}:outbox`, '*', 'kind', 'strange');
+      for (let n = 0; n < 3; n++) await add();
+      await redis.config('SET', 'maxmemory', '1');
+      await expect(add()).rejects.toThrow('OOM');
+      const [first, second] = await outbox.read(10, 0);
+      await outbox.setAside(first?.id ?? '', 'It is strange.');
+      await outbox.remove([second?.id ?? '']);
+      expect(await outbox.backlog()).toMatchObject({ length: 1, setAside: 1 });
+      await expect(outbox.retry(1)).rejects.toThrow('OOM');
+      expect(await outbox.backlog()).toMatchObject({ length: 1, setAside: 1 });
+    } finally {
+      await pool.close();
+      await server.stop();
+      await rm(dir, { recursive: true });
+    }
   });
 });
