@@ -11,7 +11,7 @@ import {
   type Welcome,
 } from '@passerby/protocol';
 import { ChatError } from './chat-error.ts';
-import { Connection, type ConnectionOptions } from './connection.ts';
+import { Connection, type SocketIoOptions } from './connection.ts';
 import { Conversation, type Session } from './conversation.ts';
 import { Emitter } from './emitter.ts';
 import type { OwnMessage } from './own-message.ts';
@@ -50,7 +50,7 @@ export interface ChatOptions {
   /** What the servers' `MAX_MESSAGE_CHARACTERS` says; 500 by default. Longer messages are refused here. */
   maxMessageCharacters?: number;
   /** For socket.io-client, such as `transports`. Reconnecting and `auth` are not for it to decide. */
-  connection?: ConnectionOptions;
+  socketOptions?: SocketIoOptions;
 }
 
 export interface CommandOptions {
@@ -91,7 +91,7 @@ export class Chat {
     const saved = loadChat(options.storage);
     this.#token = saved?.token;
     this.#restored = saved?.session;
-    this.#connection = new Connection(url, options.connection ?? {}, {
+    this.#connection = new Connection(url, options.socketOptions ?? {}, {
       token: () => this.#token,
       up: welcome => this.#welcomed(welcome),
       down: () => this.#interrupted(),
@@ -113,11 +113,6 @@ export class Chat {
 
   get connection(): ConnectionStatus {
     return this.#status;
-  }
-
-  /** The own messages of this session that are not delivered yet, oldest first. */
-  get undelivered(): readonly OwnMessage[] {
-    return [...(this.#conversation?.outgoing.kept ?? [])];
   }
 
   /** @returns a function that takes the listener off again */
@@ -170,7 +165,7 @@ export class Chat {
   #listen(): void {
     const connection = this.#connection;
     connection.on('matched', matched => {
-      if (matched.sessionId !== this.session?.sessionId) this.#begin({ ...matched, partnerAway: false });
+      if (matched.sessionId !== this.session?.sessionId) this.#begin({ ...matched, partnerAway: false })?.start();
     });
     connection.on('message', message => {
       const conversation = this.#in(message.sessionId ?? this.session?.sessionId);
@@ -216,7 +211,7 @@ export class Chat {
     const { sessionId, partnerAway } = session;
     const conversation = this.#in(sessionId);
     if (!conversation) {
-      this.#begin(session, restored?.sessionId === sessionId ? restored : undefined);
+      this.#begin(session, restored?.sessionId === sessionId ? restored : undefined)?.resume();
       return;
     }
     const news = conversation.setPartnerAway(partnerAway);
@@ -225,10 +220,10 @@ export class Chat {
     else if (news) this.#events.emit('partnerBack', { sessionId });
   }
 
-  #begin(session: Session, restored?: SavedChat['session']): void {
+  /** @returns undefined if a listener has closed the chat, or ended the session, in the meantime */
+  #begin(session: Session, restored?: SavedChat['session']): Conversation | undefined {
     this.#lostSession('disconnect');
-    // By a listener, just now.
-    if (this.#status === 'closed') return;
+    if (this.#status === 'closed') return undefined;
     const conversation = new Conversation({
       connection: this.#connection,
       session,
@@ -244,7 +239,7 @@ export class Chat {
     this.#setState('paired');
     this.#events.emit('matched', session);
     for (const message of conversation.outgoing.kept) this.#events.emit('ownMessage', message);
-    if (this.#conversation === conversation) conversation.resume();
+    return this.#in(session.sessionId);
   }
 
   #interrupted(): void {
@@ -337,7 +332,7 @@ export class Chat {
   #apply({ state, sessionId }: StateReply): void {
     if (state === 'paired' && sessionId) {
       // `matched` has come before. If not, this is as good.
-      if (!this.#in(sessionId)) this.#begin({ sessionId, startedAt: Date.now(), partnerAway: false });
+      if (!this.#in(sessionId)) this.#begin({ sessionId, startedAt: Date.now(), partnerAway: false })?.start();
       return;
     }
     this.#leave();

@@ -3,10 +3,10 @@ import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket
 import { ChatError } from './chat-error.ts';
 import { retryDelay } from './retry-delay.ts';
 
-/** The part of an attempt before the connection is open, and the part from there to the welcome, may each take this long. */
-const attemptMs = 8000;
+/** To open a connection may take this long, and so may the welcome after that. A node that hangs must not hold clients up. */
+const defaultTimeoutMs = 8000;
 
-export type ConnectionOptions = Partial<ManagerOptions & SocketOptions>;
+export type SocketIoOptions = Partial<ManagerOptions & SocketOptions>;
 
 export interface ConnectionHandlers {
   /** The token to resume with, if there is one. */
@@ -44,11 +44,12 @@ export class Connection {
   /** The next attempt, or the end of this one. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(url: string, options: ConnectionOptions, handlers: ConnectionHandlers) {
+  constructor(url: string, options: SocketIoOptions, handlers: ConnectionHandlers) {
     this.#handlers = handlers;
+    const timeout = options.timeout ?? defaultTimeoutMs;
     this.#socket = io(url, {
-      timeout: attemptMs,
       ...options,
+      timeout,
       forceNew: true,
       autoConnect: false,
       reconnection: false,
@@ -68,7 +69,7 @@ export class Connection {
     });
     this.#socket.io.on('open', () => {
       // Not `socket.disconnect`, which would mean that the user leaves for good.
-      this.#startTimer(attemptMs, () => this.#socket.io.engine.close());
+      this.#startTimer(timeout, () => this.#socket.io.engine.close());
     });
   }
 

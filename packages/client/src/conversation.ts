@@ -22,7 +22,7 @@ export interface ConversationOptions {
   notInChat: () => void;
 }
 
-/** The messages of one session, in both directions. Sends nothing before `resume`. */
+/** The messages of one session, in both directions. Sends nothing before `start` or `resume`. */
 export class Conversation {
   readonly outgoing: Outgoing;
   readonly incoming: Incoming;
@@ -52,13 +52,18 @@ export class Conversation {
     return { sessionId: this.session.sessionId, shown: this.incoming.shown, outgoing: this.outgoing.state };
   }
 
-  /** The connection is there, but something may have been lost on the way: asks, and sends again. */
-  resume(): void {
-    this.incoming.ask();
+  /** Sends what is kept, from the first, as soon as the partner is there. */
+  start(): void {
     if (!this.session.partnerAway) this.outgoing.start();
   }
 
-  /** The connection is not there. */
+  /** Something may have been lost on the way: asks the partner to send again, and does so too. */
+  resume(): void {
+    this.incoming.ask();
+    this.start();
+  }
+
+  /** There is no connection. */
   interrupt(): void {
     this.incoming.stop();
     this.outgoing.stop();
