@@ -34,6 +34,8 @@ export class FakeServer {
   readonly fates: { [event: string]: Fate[] } = {};
   /** What happens to the next connections: refused before or after the handshake, or accepted without a welcome. */
   readonly connectionFates: ('refused' | 'unavailable' | 'silence' | 'welcome lost')[] = [];
+  /** This user cannot come back at the moment. */
+  heldOff: number | undefined;
   readonly #http: HttpServer;
   readonly #io: Server<ClientEvents, ServerEvents>;
   #count = 0;
@@ -41,9 +43,12 @@ export class FakeServer {
   private constructor() {
     this.#http = createServer();
     this.#io = new Server(this.#http);
-    this.#io.use((_socket, next) => {
-      if (this.connectionFates[0] !== 'refused') return next();
-      this.connectionFates.shift();
+    this.#io.use((socket, next) => {
+      const held = this.heldOff !== undefined && this.user(this.heldOff);
+      if (!(held && held.tokens.includes(socket.handshake.auth.resume))) {
+        if (this.connectionFates[0] !== 'refused') return next();
+        this.connectionFates.shift();
+      }
       const data: ErrorDetails = { code: 'TOO_MANY_CONNECTIONS', retryAfterMs: 50 };
       next(Object.assign(new Error('Too many connections from your address'), { data }));
     });
