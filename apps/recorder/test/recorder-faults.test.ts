@@ -253,7 +253,8 @@ describe('PostgreSQL', () => {
     const recorded = (await client.query(allRows)).rows;
     await client.end();
     expect(recorded).toEqual(rows);
-  });
+    // The recorder pauses for up to 5 s after each fault.
+  }, 60_000);
 });
 
 describe('Redis with persistence', () => {
