@@ -5,7 +5,7 @@
 // It starts a Redis and a PostgreSQL of its own, both writing to disk, and puts a million old rows into the table. Then,
 // in each round and for each batch size: the scripts pair and part USERS users (20,000) as fast as they can, 200 commands
 // at a time, until FACTS facts (100,000) wait; then the recorder empties the outbox. A session's end comes some 20,000
-// facts after its beginning, so that the two are in different batches. It takes about three minutes. ROUNDS (5) and
+// facts after its beginning, so that the two are in different batches. It takes about six minutes. ROUNDS (5) and
 // BATCH_SIZES (500,1000,2000,5000) may be set, too.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';

@@ -7,10 +7,11 @@ const batchSize = 100;
 
 try {
   const { POOLS, REDIS_URL, REDIS_PREFIX } = readConfig();
-  const log = { info: () => undefined, warn: (_fields: object, text: string) => console.error(text) };
+  const log = { info: () => undefined, warn: () => undefined };
   const redis = connectRedis({ url: REDIS_URL, role: 'retry', log, commandTimeoutMs: 5000 });
   try {
     await whenReady(redis, 5000);
+    if (redis.status !== 'ready') throw new Error('Redis cannot be reached. Check REDIS_URL.');
     for (const pool of POOLS) {
       const count = await retryAll(new RedisOutbox(redis, { prefix: REDIS_PREFIX, pool }));
       console.log(`Put ${count} facts of the pool ${pool} back into the outbox.`);
@@ -20,7 +21,7 @@ try {
   }
 } catch (error) {
   const reason = error instanceof ConfigError ? `\n${error.message}` : ` ${(error as Error).message}`;
-  console.error(`Not all facts were put back; to try again does no harm.${reason}`);
+  console.error(`The facts were not all put back; to try again does no harm.${reason}`);
   process.exitCode = 1;
 }
 

@@ -29,6 +29,8 @@ export class RecorderProcess {
 
   /** Sends a signal and waits for the end. @returns the exit code, or null when the signal itself ended it */
   async end(signal: NodeJS.Signals): Promise<number | null> {
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode !== null || signalCode !== null) return exitCode;
     const exit = once(this.#process, 'exit');
     this.#process.kill(signal);
     const [code] = await exit;

@@ -235,6 +235,19 @@ describe('Recorder', () => {
     expect(await metric('failures_total')).toBeUndefined();
   });
 
+  it('records the others even while nothing can be set aside', async () => {
+    outbox.failAsideWith = new Error('The key holds something else');
+    outbox.unreadable.add(sessionId(0));
+    add(started(0), refused(1), started(2));
+    recorder.start();
+    await outbox.shrunkTo(2);
+    await line('Recording is interrupted (cannot set aside)');
+    expect(await recorded()).toEqual([sessionId(2)]);
+    outbox.failAsideWith = undefined;
+    await outbox.shrunkTo(0);
+    expect(await outbox.backlog()).toMatchObject({ setAside: 2 });
+  });
+
   it('raises an alarm while more facts wait than the high-water mark, and drops none', async () => {
     await database.query('ALTER TABLE "ChatSession" RENAME TO gone');
     add(...range(21).map(started));

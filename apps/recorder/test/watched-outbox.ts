@@ -5,6 +5,8 @@ import { MemoryOutbox, type OutboxEntry } from '@passerby/core';
 export class WatchedOutbox extends MemoryOutbox {
   /** While it is set, to read and to remove rejects with it. */
   failWith: Error | undefined;
+  /** While it is set, to set aside rejects with it. */
+  failAsideWith: Error | undefined;
   /** Sessions whose entries cannot be read. */
   readonly unreadable = new Set<string>();
   readonly #events = new EventEmitter();
@@ -26,6 +28,7 @@ export class WatchedOutbox extends MemoryOutbox {
   }
 
   override async setAside(id: string, reason: string): Promise<void> {
+    if (this.failAsideWith) throw this.failAsideWith;
     await super.setAside(id, reason);
     this.#events.emit('removed');
   }

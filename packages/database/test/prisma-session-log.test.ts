@@ -20,6 +20,13 @@ const ended = (n: number): SessionEnded => ({
   messages: n % 2 === 0 ? n : null,
 });
 
+const lost = (n: number): SessionEnded => ({
+  ...ended(n),
+  endedAt: startedAt + 90_000,
+  endReason: 'lost',
+  messages: null,
+});
+
 const endedRow = (n: number) => ({
   id: sessionId(n),
   pool: 'lobby',
@@ -71,15 +78,14 @@ describe('PrismaSessionLog', () => {
   });
 
   it('lets an end that was seen replace one that was concluded, and never the other way', async () => {
-    const lost: SessionEnded = { ...ended(1), endedAt: startedAt + 90_000, endReason: 'lost', messages: null };
-    const lostRow = { ...endedRow(1), endedAt: new Date(lost.endedAt), endReason: 'lost', messages: null };
+    const lostRow = { ...endedRow(1), endedAt: new Date(lost(1).endedAt), endReason: 'lost', messages: null };
     await log.write([started(1)]);
-    await log.write([lost]);
-    await log.write([{ ...lost, endedAt: lost.endedAt + 1 }, started(1)]);
+    await log.write([lost(1)]);
+    await log.write([{ ...lost(1), endedAt: lost(1).endedAt + 1 }, started(1)]);
     expect(await rows()).toEqual([lostRow]);
-    await log.write([lost, ended(1), started(1)]);
+    await log.write([lost(1), ended(1), started(1)]);
     expect(await rows()).toEqual([endedRow(1)]);
-    await log.write([lost]);
+    await log.write([lost(1)]);
     expect(await rows()).toEqual([endedRow(1)]);
   });
 
@@ -99,7 +105,7 @@ describe('PrismaSessionLog', () => {
 
   it('gives the same rows for any order, repetition and division into batches', async () => {
     const facts = [1, 2, 3, 4].flatMap((n): SessionFact[] => [started(n), ended(n)]);
-    const repeated = fc.array(fc.constantFrom(...facts), { maxLength: 12 });
+    const repeated = fc.array(fc.constantFrom(...facts, lost(1), lost(2)), { maxLength: 12 });
     const shuffled = repeated.chain(extra => {
       const all = [...facts, ...extra];
       return fc.shuffledSubarray(all, { minLength: all.length });
