@@ -128,7 +128,7 @@ export class Connection {
   }
 
   #refused(error: ChatError): void {
-    this.#retryAfterMs = error.retryAfterMs ?? 0;
+    if (!this.#up) this.#retryAfterMs = error.retryAfterMs ?? 0;
     this.#handlers.refused(error);
   }
 

@@ -14,6 +14,8 @@ type Fate =
   | 'matched right after'
   | ErrorDetails;
 
+type Reply = Ack<Record<string, unknown>>;
+
 interface User {
   name: string;
   /** The newest, and the one before, which is good until the newest is used. */
@@ -44,8 +46,8 @@ export class FakeServer {
     this.#http = createServer();
     this.#io = new Server(this.#http);
     this.#io.use((socket, next) => {
-      const held = this.heldOff !== undefined && this.user(this.heldOff);
-      if (!(held && held.tokens.includes(socket.handshake.auth.resume))) {
+      const held = this.users[this.heldOff ?? -1];
+      if (!held?.tokens.includes(socket.handshake.auth.resume)) {
         if (this.connectionFates[0] !== 'refused') return next();
         this.connectionFates.shift();
       }
@@ -161,7 +163,7 @@ export class FakeServer {
 
   #take(user: User, socket: Socket, event: string, args: unknown[]): void {
     const last = args.at(-1);
-    const answer = (reply: Ack<object>): void => {
+    const answer = (reply: Reply): void => {
       if (typeof last === 'function') last(reply);
     };
     const fate = this.fates[event]?.shift();
@@ -184,7 +186,7 @@ export class FakeServer {
     else answer(reply);
   }
 
-  #carryOut(user: User, event: string, input: unknown): Ack<object> {
+  #carryOut(user: User, event: string, input: unknown): Reply {
     const partner = user.partner?.socket;
     switch (event) {
       case 'search':
