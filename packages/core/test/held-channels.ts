@@ -6,7 +6,7 @@ export class HeldChannels extends MemoryChannels {
   /** While it is true, nothing that nodes send gets through. */
   broken = false;
   /** What each message waits for, if anything. A rejection loses it. */
-  pace: (() => Promise<unknown>) | undefined;
+  pace: ((nodeId: string) => Promise<unknown>) | undefined;
   readonly #tails = new Map<string, Promise<unknown>>();
   readonly #listeners = new Map<string, NodeListener>();
   readonly #held = new Map<string, NodeMessage[]>();
@@ -45,14 +45,19 @@ export class HeldChannels extends MemoryChannels {
 
   override send(nodeId: string, message: NodeMessage): boolean {
     if (this.broken) throw unavailable();
-    if (this.pace) {
+    const { pace } = this;
+    if (pace) {
+      const paced = pace(nodeId);
+      paced.catch(() => undefined);
       const tail = this.#tails.get(nodeId) ?? Promise.resolve();
       this.#tails.set(
         nodeId,
-        tail.then(this.pace).then(
-          () => super.send(nodeId, message),
-          () => undefined,
-        ),
+        tail
+          .then(() => paced)
+          .then(
+            () => super.send(nodeId, message),
+            () => undefined,
+          ),
       );
       return true;
     }

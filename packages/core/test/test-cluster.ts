@@ -26,6 +26,7 @@ export class RecordedClients implements Clients {
   /** Is told of every event too, in the moment in which it is emitted. */
   onEvent: (userId: string, emitted: Emitted) => void = () => undefined;
   onClose: (userId: string) => void = () => undefined;
+  onReplace: (userId: string) => void = () => undefined;
   onCloseAll: () => void = () => undefined;
   readonly #emitted = new Map<string, Emitted[]>();
 
@@ -42,6 +43,7 @@ export class RecordedClients implements Clients {
 
   replace(userId: string): void {
     this.replacedUsers.push(userId);
+    this.onReplace(userId);
   }
 
   closeAll(): void {
