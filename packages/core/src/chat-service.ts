@@ -202,6 +202,7 @@ export class ChatService {
     user.gone = true;
     user.leaving++;
     await user.settled();
+    // Or those who leave while the store is away would pile up.
     this.#reconciler.trust(user);
     if (user.lastRequestId === 0) return;
     // A command that may still be carried out would bring the user back.

@@ -149,12 +149,13 @@ export class Reconciler {
 
   async #disownStrays(): Promise<void> {
     const { users, store, lease, apply, isPassing } = this.#options;
-    const isDue = ([userId, from]: [string, number]) => performance.now() >= from && !isPassing(userId);
-    const due = [...this.#strays].filter(isDue).map(([userId]) => userId);
+    const due = [...this.#strays].filter(([, from]) => performance.now() >= from).map(([userId]) => userId);
     for (const batch of inBatches(due)) {
-      const absent = batch.filter(userId => !users.has(userId) && !isPassing(userId));
+      // Who is just coming or going is looked at the next time.
+      const settled = batch.filter(userId => !isPassing(userId));
+      const absent = settled.filter(userId => !users.has(userId));
       if (absent.length > 0) apply(await store.disown(lease.nodeId, absent, lease.graceMs));
-      for (const userId of batch) this.#strays.delete(userId);
+      for (const userId of settled) this.#strays.delete(userId);
     }
   }
 

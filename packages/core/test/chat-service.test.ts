@@ -1,4 +1,5 @@
 import { ChatError, LeaseLost, type SessionEnded } from '../src/index.ts';
+import { newResumeToken } from '../src/resume-token.ts';
 import { type AnsweringService, graceMs, leaseMs, settled, TestCluster, type TestNode } from './test-cluster.ts';
 
 let cluster: TestCluster;
@@ -825,6 +826,72 @@ describe('a lost lease', () => {
     expect(await cluster.registered('ann')).toEqual({ state: 'idle', revision: 0 });
     await beats();
     expect(await one.service.search('ann')).toEqual({ state: 'waiting' });
+  });
+});
+
+describe('a node whose process slept for longer than its lease', () => {
+  /** Nothing happens, and time goes by. */
+  function sleep(): void {
+    const now = performance.now.bind(performance);
+    jest.spyOn(performance, 'now').mockImplementation(() => now() + leaseMs + 1);
+  }
+  afterEach(() => jest.restoreAllMocks());
+
+  it.each([
+    ['search', () => one.service.search('ann')],
+    ['skip', () => one.service.skip('ann')],
+    ['endChat', () => one.service.endChat('ann')],
+    ['send', () => one.service.send('ann', 'x')],
+    ['acknowledge', () => one.service.acknowledge('ann', { sessionId: 's', upTo: 1 })],
+    ['resume', () => one.service.resume('x', newResumeToken('ann').text)],
+  ])('lets everyone go before it accepts anything: %s', async (_what, act) => {
+    await pair([one, 'ann'], [two, 'bob']);
+    const before = one.store.calls.length;
+    sleep();
+    await expect(act()).rejects.toMatchObject(unavailable);
+    expect([one.clients.closed, one.service.present]).toEqual([1, []]);
+    expect(one.store.calls).toHaveLength(before);
+    expect(two.clients.of('bob')).toEqual([]);
+  });
+
+  it('emits no message that had waited for it', async () => {
+    const sessionId = await pair([one, 'ann'], [two, 'bob']);
+    cluster.channels.hold(one.lease.nodeId);
+    await two.service.send('bob', 'stale');
+    sleep();
+    cluster.channels.release(one.lease.nodeId);
+    expect([one.clients.of('ann'), one.clients.closed]).toEqual([[], 1]);
+    expect(sessionId).toBeDefined();
+  });
+
+  it('emits nothing of a reply that had waited for it', async () => {
+    for (const userId of ['ann', 'bob']) one.service.connect(userId);
+    await one.service.search('ann');
+    const held = one.store.holdReply('search');
+    const search = one.service.search('bob');
+    await held.came;
+    one.clients.forgetAll();
+    sleep();
+    held.release();
+    await search;
+    expect([one.clients.of('bob'), one.clients.closed]).toEqual([[], 1]);
+  });
+
+  it('says nothing of what it missed', async () => {
+    await one.service.resume('ann', undefined);
+    two.service.connect('bob');
+    await one.service.search('ann');
+    await two.service.search('bob');
+    one.clients.forgetAll();
+    sleep();
+    cluster.channels.miss(one.lease.nodeId);
+    expect([one.clients.of('ann'), one.clients.closed]).toEqual([[], 1]);
+  });
+
+  it('is not ready', () => {
+    sleep();
+    expect(one.service.ready).toBe(false);
+    expect(one.clients.closed).toBe(1);
   });
 });
 

@@ -386,10 +386,10 @@ describe('Lease', () => {
       }
       await lease.start(hooks);
       await beats(4);
-      expect((await model.usersOf('dead', '0')).userIds).toHaveLength(500);
+      expect((await model.usersOf('dead')).userIds).toHaveLength(500);
       expect(store.reap).toHaveBeenLastCalledWith({ nodeId: 'dead', limit: 100, graceMs });
       await beats(1);
-      expect((await model.usersOf('dead', '0')).userIds).toEqual([]);
+      expect((await model.usersOf('dead')).userIds).toEqual([]);
       expect((await model.renewLease({ nodeId: lease.nodeId, leaseMs })).lapsed).toEqual([]);
     });
 
