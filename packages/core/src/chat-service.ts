@@ -290,6 +290,8 @@ export class ChatService {
       }),
     });
     this.#apply(others);
+    // A partner who is nowhere may be away, or lost with data of the store.
+    if (session && session.partnerNode === undefined) this.#reconciler.doubt(user, false);
     // While the user was away, somebody may have come into the queue.
     if (user.state === 'waiting') void this.#searchOn(user);
   }
@@ -363,7 +365,7 @@ export class ChatService {
         throw new ChatError('UNAVAILABLE', { cause: error });
       }
       user.unsettledUntil = performance.now() + this.#store.settleMs;
-      this.#reconciler.doubt(user, wasWaiting);
+      this.#reconciler.doubt(user, !wasWaiting);
       throw error;
     }
   }

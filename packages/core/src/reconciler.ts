@@ -33,10 +33,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   /** Anything may differ. */
   #doubtAll = false;
-  /**
-   * Users whose last command failed, and may have been carried out all the same; and whether they were waiting before, and
-   * so may be waiting after it.
-   */
+  /** Users of whom the registry may know more than the node, and whether they must not be waiting then. */
   readonly #doubted = new Map<User, boolean>();
   /** Users in a session that their partner's entry does not confirm, and when it ends if that stays so. */
   readonly #unconfirmed = new Map<User, { sessionId: string; deadline: number }>();
@@ -53,9 +50,12 @@ export class Reconciler {
     this.#doubtAll = true;
   }
 
-  /** A command of the user failed: the registry is asked what became of it. */
-  doubt(user: User, wasWaiting: boolean): void {
-    this.#doubted.set(user, wasWaiting);
+  /**
+   * The registry may know more of the user, and is asked when nothing is under way any more.
+   * @param takeBack the user was told that a search failed: if it was carried out all the same, it is taken back
+   */
+  doubt(user: User, takeBack: boolean): void {
+    this.#doubted.set(user, takeBack);
   }
 
   /** A later command of the user succeeded, and its reply told all. */
@@ -134,7 +134,7 @@ export class Reconciler {
     await this.#sync(due);
     // What the user asked for was answered with an error; so a search that was carried out is taken back. All at once: what
     // a user asks for from now on comes after it.
-    const back = due.filter(user => this.#doubted.get(user) === false && user.state === 'waiting' && !user.busy);
+    const back = due.filter(user => this.#doubted.get(user) && user.state === 'waiting' && !user.busy);
     for (const user of due) if (!user.busy) this.#doubted.delete(user);
     await Promise.all(back.map(user => this.#options.end(user, 'end')));
   }

@@ -208,7 +208,10 @@ class FaultyRun {
     person.connecting = true;
     person.node = undefined;
     try {
-      await node.service.resume(newUserId, person.token, userId => Object.assign(person, { node, userId }));
+      await node.service.resume(newUserId, person.token, userId => {
+        // Of a node that was killed meanwhile, nothing comes.
+        if (this.#nodes.includes(node)) Object.assign(person, { node, userId });
+      });
     } finally {
       person.connecting = false;
       // Only now the server notices that the old connection is gone, if it was not replaced.

@@ -381,6 +381,26 @@ describe('a store that lost its data', () => {
     expect(await ended()).toEqual([]);
   });
 
+  it('ends such a session also when its user has moved meanwhile', async () => {
+    const sessionId = await pair([one, 'ann'], [two, 'bob'], 'resuming');
+    // Only ann can come back with a token that the registry gets back from her node.
+    await one.service.endChat('ann');
+    await one.service.disconnect('ann', 'left');
+    await one.service.resume('ann', undefined);
+    const token = one.clients.last('ann', 'welcome')?.token;
+    await one.service.search('ann');
+    const next = (await two.service.search('bob')).sessionId;
+    expect(next).not.toBe(sessionId);
+    await two.service.disconnect('bob', 'lost');
+    cluster.store.loseData();
+    await beats(2);
+    await two.service.resume('x', token);
+    expect(two.clients.last('ann', 'welcome')).toMatchObject({ session: { sessionId: next, partnerAway: true } });
+    await beats(12);
+    expect(two.clients.of('ann').at(-1)).toEqual(['partner_left', { sessionId: next, reason: 'timeout' }]);
+    expect(two.service.stateOf('ann')).toEqual({ state: 'idle' });
+  });
+
   it('does not let the end of one session be the end of the next one', async () => {
     await pair([one, 'ann'], [two, 'bob']);
     two.store.away = true;
