@@ -67,8 +67,7 @@ export class Reconciler {
   /** The registry could not be told that a user is not here: it will be, unless the user is here by then. */
   disown(userId: string): void {
     if (this.#strays.size === 0) this.#options.log.warn({}, 'The store cannot be told that users left. It will be.');
-    if (this.#strays.size < maxStrays) this.#strays.set(userId, performance.now() + this.#options.store.settleMs);
-    else this.#doubtAll = true;
+    this.#addStray(userId);
   }
 
   /** Whether something about a user who is not here, or was not until now, may still be carried out. */
@@ -98,6 +97,11 @@ export class Reconciler {
     } finally {
       this.#working = false;
     }
+  }
+
+  #addStray(userId: string): void {
+    if (this.#strays.size < maxStrays) this.#strays.set(userId, performance.now() + this.#options.store.settleMs);
+    else this.#doubtAll = true;
   }
 
   async #compareAll(): Promise<void> {
@@ -174,7 +178,13 @@ export class Reconciler {
     for (const user of batch) if (user.gone) this.trust(user);
     if (users.length === 0) return;
     const known = users.map(user => user.known);
-    const changes = await store.sync(lease.nodeId, known);
+    let changes: UserChange[];
+    try {
+      changes = await store.sync(lease.nodeId, known);
+    } finally {
+      // Who left meanwhile may have been restored after that.
+      for (const user of users) if (user.gone) this.#addStray(user.userId);
+    }
     apply(changes);
     changes.forEach((change, at) => {
       const user = users[at];

@@ -110,10 +110,8 @@ class FaultyRun {
     const facts = await this.cluster.facts();
     const of = (kind: string) =>
       [...new Set(facts.filter(fact => fact.kind === kind).map(fact => fact.sessionId))].sort();
-    if (!this.#dataLost) {
-      expect(of('ended')).toEqual(of('started'));
-      expect(facts).toHaveLength(2 * of('started').length);
-    }
+    // A fact may come twice, when a user leaves in the moment in which the registry is compared with the node.
+    if (!this.#dataLost) expect(of('ended')).toEqual(of('started'));
     expect(of('started')).toEqual(expect.arrayContaining(of('ended')));
   }
 

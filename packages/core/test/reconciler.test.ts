@@ -300,6 +300,22 @@ describe('users whom the registry has for a node that does not have them', () =>
     expect(one.store.calls).not.toContain('disown');
   });
 
+  it('are taken from it when they left in the moment in which they were compared', async () => {
+    await pair([one, 'ann'], [two, 'bob']);
+    jest.spyOn(one.store, 'leave').mockRejectedValueOnce(unavailable());
+    await expect(one.service.endChat('ann')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    const held = one.store.holdCommand('sync');
+    await beats();
+    await held.came;
+    await one.service.disconnect('ann');
+    held.release();
+    await settled();
+    expect(await cluster.registered('ann')).toMatchObject({ state: 'paired' });
+    await beats(2);
+    expect(await cluster.registered('ann')).toEqual({ state: 'idle', revision: 0 });
+    expect(two.clients.events('bob')).toEqual(['partner_left']);
+  });
+
   it('are told once to the log, however many', async () => {
     for (let i = 0; i < 20; i++) one.service.connect(`u${i}`);
     for (let i = 0; i < 20; i++) await one.service.search(`u${i}`);
