@@ -327,8 +327,9 @@ export class ChatService {
   }
 
   /**
-   * Ends the chat or the waiting. Who asked for it is not told; who did not is told the reason.
-   * @param only nothing is done to a user who is in another session than this by then; undefined: who is in any
+   * Ends the chat or the waiting.
+   * @param only given when the user did not ask for it, and so is told of the end of a chat. Nothing is done to a user who
+   * is in another session than this by then; undefined: who is in any
    */
   async #end(user: User, reason: 'end' | 'timeout', only?: { sessionId: string | undefined }): Promise<void> {
     await this.#leaving(user, async () => {
@@ -336,12 +337,14 @@ export class ChatService {
       if (user.lastRequestId === 0) return;
       const { session } = user;
       if (only && session?.sessionId !== only.sessionId) return;
-      await this.#run(user, command =>
-        this.#store.leave({ ...command, reason, messages: messagesOf(user), forget: false }),
-      );
-      if (session && reason === 'timeout') {
-        this.#tell(user, 'partner_left', { sessionId: session.sessionId, reason });
-      }
+      let last: User['session'];
+      await this.#run(user, async command => {
+        const changes = await this.#store.leave({ ...command, reason, messages: messagesOf(user), forget: false });
+        // A match may have been told while the command was under way.
+        last = user.session;
+        return changes;
+      });
+      if (only && last && !user.session) this.#tell(user, 'partner_left', { sessionId: last.sessionId, reason });
     });
   }
 

@@ -116,8 +116,8 @@ export class Reconciler {
       this.#doubtAll = true;
       throw error;
     }
-    // Two who could be paired may have come into the queue without a search.
-    for (const user of inRegistry) if (user.state === 'waiting') await search(user);
+    // Two who could be paired may have come into the queue without a search. Not for those who will be taken out of it.
+    for (const user of inRegistry) if (user.state === 'waiting' && !this.#doubted.get(user)) await search(user);
   }
 
   async #findStrays(): Promise<void> {

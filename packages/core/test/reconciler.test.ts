@@ -166,7 +166,8 @@ describe('a command that failed', () => {
     await two.service.search('bob');
     held.release();
     await beats();
-    expect(one.clients.events('ann')).toEqual(['matched']);
+    // The client heard of the match, and so hears of its end.
+    expect(one.clients.events('ann')).toEqual(['matched', 'partner_left']);
     expect(two.clients.events('bob')).toEqual(['matched', 'partner_left']);
     expect(one.service.stateOf('ann')).toEqual({ state: 'idle' });
     expect(await ended()).toHaveLength(1);
@@ -228,6 +229,20 @@ describe('a command that failed', () => {
     await beats();
     expect(one.clients.of('ann')).toMatchObject([['partner_left', { sessionId }]]);
     expect(one.service.stateOf('ann')).toEqual({ state: 'idle' });
+    expect(await cluster.registered('ann')).toMatchObject({ state: 'idle' });
+  });
+
+  it('skip: is taken back though everything is compared at the same time', async () => {
+    await pair([one, 'ann'], [two, 'bob']);
+    const held = one.store.holdReply('search');
+    const skip = one.service.skip('ann');
+    await held.came;
+    cluster.channels.miss(one.lease.nodeId);
+    await beats();
+    held.release(unavailable());
+    await expect(skip).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await beats();
+    expect(one.clients.events('ann')).toEqual(['partner_left']);
     expect(await cluster.registered('ann')).toMatchObject({ state: 'idle' });
   });
 
@@ -309,8 +324,6 @@ describe('users whom the registry has for a node that does not have them', () =>
     await held.came;
     await one.service.disconnect('ann');
     held.release();
-    await settled();
-    expect(await cluster.registered('ann')).toMatchObject({ state: 'paired' });
     await beats(2);
     expect(await cluster.registered('ann')).toEqual({ state: 'idle', revision: 0 });
     expect(two.clients.events('bob')).toEqual(['partner_left']);
