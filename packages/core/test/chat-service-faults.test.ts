@@ -327,7 +327,7 @@ describe('the chat service, whatever fails', () => {
           await run.cluster.stop();
         }
       }),
-      { numRuns: Number(process.env.RUNS ?? 100) },
+      { numRuns: 150 },
     );
   }, 120_000);
 });
