@@ -1,4 +1,4 @@
-import type { ChatMessage, Receipt, StateReply } from '@passerby/protocol';
+import type { ChatMessage, Receipt, ServerEvents, StateReply } from '@passerby/protocol';
 import { v7 as newSessionId } from 'uuid';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
@@ -11,6 +11,7 @@ import type { PairStore, Resumed, UserCommand } from './pair-store.ts';
 import { Reconciler } from './reconciler.ts';
 import { type Numbering, Relay } from './relay.ts';
 import { newResumeToken, parseResumeToken, type ResumeToken } from './resume-token.ts';
+import { Turns } from './turns.ts';
 import { User } from './user.ts';
 import { type AbsentUserChange, isAbsent, type PresentUserChange, type UserChange } from './user-change.ts';
 
@@ -23,6 +24,9 @@ export interface ChatServiceOptions {
   log: Log;
 }
 
+/** Messages to a user who is about to be here are not kept beyond this number. */
+const maxEarly = 50;
+
 /** The rules of the chat for the users who are connected to this node. */
 export class ChatService {
   readonly #store: PairStore;
@@ -31,6 +35,10 @@ export class ChatService {
   readonly #lease: Lease;
   readonly #meter: Meter;
   readonly #users = new Map<string, User>();
+  /** Coming and going. A user's old connection may end while a new one resumes: the store is told in one order. */
+  readonly #passages = new Turns();
+  /** What came for users who resume here, before the store's reply that they do: newer than that reply, or not. */
+  readonly #early = new Map<string, NodeMessage[]>();
   readonly #relay: Relay;
   readonly #reconciler: Reconciler;
 
@@ -44,9 +52,10 @@ export class ChatService {
     this.#reconciler = new Reconciler({
       ...options,
       users: this.#users,
+      isPassing: userId => this.#passages.has(userId),
       apply: changes => this.#apply(changes),
-      search: user => user.inTurn(() => this.#search(user)).catch(() => undefined),
-      end: (user, reason) => this.#end(user, reason).catch(() => undefined),
+      search: user => this.#searchOn(user),
+      end: (user, reason) => this.#end(user, reason, { sessionId: user.session?.sessionId }).catch(() => undefined),
     });
   }
 
@@ -57,6 +66,7 @@ export class ChatService {
         this.#bus.listen(nodeId, {
           receive: message => this.#receive(message),
           missed: () => {
+            this.#lease.check();
             this.#relay.missed();
             this.#lease.doubt();
           },
@@ -124,9 +134,7 @@ export class ChatService {
   async resume(newUserId: string, token: string | undefined, attach: (userId: string) => void): Promise<string> {
     this.#lease.check();
     const shown = token === undefined ? undefined : parseResumeToken(token);
-    const next = newResumeToken(shown?.userId ?? newUserId);
-    const resumed = shown && (await this.#findResumed(shown, next));
-    if (resumed) return this.#takeResumed(resumed, next, attach);
+    if (shown && (await this.#passages.take(shown.userId, () => this.#resume(shown, attach)))) return shown.userId;
     const fresh = newResumeToken(newUserId);
     this.#users.set(newUserId, new User(newUserId, fresh.hash));
     attach(newUserId);
@@ -181,10 +189,21 @@ export class ChatService {
   async disconnect(userId: string, how: 'lost' | 'left'): Promise<void> {
     const user = this.#users.get(userId);
     if (!user) return;
+    const { connection } = user;
+    await this.#passages.take(userId, async () => {
+      // Otherwise a newer connection has taken its place meanwhile.
+      if (this.#users.get(userId) === user && user.connection === connection) await this.#depart(user, how);
+    });
+  }
+
+  async #depart(user: User, how: 'lost' | 'left'): Promise<void> {
+    const { userId } = user;
     this.#users.delete(userId);
     user.gone = true;
     user.leaving++;
     await user.settled();
+    // Or those who leave while the store is away would pile up.
+    this.#reconciler.trust(user);
     if (user.lastRequestId === 0) return;
     // A command that may still be carried out would bring the user back.
     if (performance.now() < user.unsettledUntil) return this.#reconciler.disown(userId);
@@ -207,13 +226,31 @@ export class ChatService {
     return user;
   }
 
-  async #findResumed({ userId, hash }: ResumeToken, next: ResumeToken): Promise<Resumed | undefined> {
+  /** @returns whether the token was good */
+  async #resume(shown: ResumeToken, attach: (userId: string) => void): Promise<boolean> {
+    const { userId } = shown;
+    const next = newResumeToken(userId);
     // What this connection replaces may be doing something on this node.
     await this.#users.get(userId)?.settled();
-    const { nodeId } = this.#lease;
+    const early: NodeMessage[] = [];
+    this.#early.set(userId, early);
     try {
-      const resumed = await this.#store.resume({ userId, nodeId, token: hash, nextToken: next.hash });
-      if (nodeId !== this.#lease.nodeId) throw new LeaseLost(nodeId);
+      const resumed = await this.#findResumed(shown, next.hash);
+      if (resumed) this.#takeResumed(resumed, next, attach);
+      return resumed !== undefined;
+    } finally {
+      this.#early.delete(userId);
+      for (const message of early) this.#receive(message);
+    }
+  }
+
+  async #findResumed({ userId, hash }: ResumeToken, nextToken: string): Promise<Resumed | undefined> {
+    const { nodeId } = this.#lease;
+    // A command of an earlier connection may still be carried out, with the number of one that this connection will give.
+    if (!this.#lease.actsAs(nodeId) || this.#reconciler.isUnsettled(userId)) throw new ChatError('UNAVAILABLE');
+    try {
+      const resumed = await this.#store.resume({ userId, nodeId, token: hash, nextToken });
+      if (!this.#lease.actsAs(nodeId)) throw new LeaseLost(nodeId);
       return resumed;
     } catch (error) {
       if (error instanceof LeaseLost) this.#lease.doubt();
@@ -222,12 +259,13 @@ export class ChatService {
     }
   }
 
-  #takeResumed({ requestId, changes }: Resumed, token: ResumeToken, attach: (userId: string) => void): string {
+  #takeResumed({ requestId, changes }: Resumed, token: ResumeToken, attach: (userId: string) => void): void {
     const { userId } = token;
     const here = this.#users.get(userId);
     const user = here ?? new User(userId);
     this.#users.set(userId, user);
     user.token = token.hash;
+    user.connection++;
     user.lastRequestId = Math.max(user.lastRequestId, requestId);
     attach(userId);
     const [own, ...others] = changes;
@@ -252,9 +290,10 @@ export class ChatService {
       }),
     });
     this.#apply(others);
+    // A partner who is nowhere may be away, or lost with data of the store.
+    if (session && session.partnerNode === undefined) this.#reconciler.doubt(user, false);
     // While the user was away, somebody may have come into the queue.
-    if (user.state === 'waiting') user.inTurn(() => this.#search(user)).catch(() => undefined);
-    return userId;
+    if (user.state === 'waiting') void this.#searchOn(user);
   }
 
   /** Runs a command that ends the user's chat: from now on, and until it fails, nothing can be said in that chat. */
@@ -265,6 +304,14 @@ export class ChatService {
     } finally {
       user.leaving--;
     }
+  }
+
+  /** Looks again for a partner for a user who still waits when the commands before it are done. Never rejects. */
+  async #searchOn(user: User): Promise<void> {
+    const search = async () => {
+      if (user.state === 'waiting') await this.#search(user);
+    };
+    await user.inTurn(search).catch(() => undefined);
   }
 
   async #search(user: User, skip?: { sessionId: string; messages: number | null }): Promise<void> {
@@ -279,26 +326,36 @@ export class ChatService {
     );
   }
 
-  /** Ends the chat or the waiting. Who asked for it is not told; who did not is told the reason. */
-  async #end(user: User, reason: 'end' | 'timeout'): Promise<void> {
+  /**
+   * Ends the chat or the waiting.
+   * @param only given when the user did not ask for it, and so is told of the end of a chat. Nothing is done to a user who
+   * is in another session than this by then; undefined: who is in any
+   */
+  async #end(user: User, reason: 'end' | 'timeout', only?: { sessionId: string | undefined }): Promise<void> {
     await this.#leaving(user, async () => {
       // A user who never searched has no entry to change.
       if (user.lastRequestId === 0) return;
       const { session } = user;
-      await this.#run(user, command =>
-        this.#store.leave({ ...command, reason, messages: messagesOf(user), forget: false }),
-      );
-      if (session && reason === 'timeout') {
-        this.#clients.emit(user.userId, 'partner_left', { sessionId: session.sessionId, reason });
-      }
+      if (only && session?.sessionId !== only.sessionId) return;
+      let last: User['session'];
+      await this.#run(user, async command => {
+        const changes = await this.#store.leave({ ...command, reason, messages: messagesOf(user), forget: false });
+        // A match may have been told while the command was under way.
+        last = user.session;
+        return changes;
+      });
+      if (only && last && !user.session) this.#tell(user, 'partner_left', { sessionId: last.sessionId, reason });
     });
   }
 
   /** Gives the store a command of a user who is here, and applies the reply. */
   async #run(user: User, give: (command: UserCommand) => Promise<UserChange[]>): Promise<void> {
     const command = this.#command(user);
+    const wasWaiting = user.state === 'waiting';
     try {
       const changes = await give(command);
+      // This process may have slept while the reply was on its way.
+      this.#lease.check();
       // The registry does not know the user: this node was reaped, or data was lost.
       if (changes[0]?.revision === 0 && user.revision > 0) throw new LeaseLost(command.nodeId);
       this.#reconciler.trust(user);
@@ -311,13 +368,15 @@ export class ChatService {
         throw new ChatError('UNAVAILABLE', { cause: error });
       }
       user.unsettledUntil = performance.now() + this.#store.settleMs;
-      this.#reconciler.doubt(user);
+      this.#reconciler.doubt(user, !wasWaiting);
       throw error;
     }
   }
 
   #command(user: User): UserCommand {
-    return { userId: user.userId, nodeId: this.#lease.nodeId, requestId: ++user.lastRequestId };
+    const { nodeId } = this.#lease;
+    if (!this.#lease.actsAs(nodeId)) throw new ChatError('UNAVAILABLE');
+    return { userId: user.userId, nodeId, requestId: ++user.lastRequestId };
   }
 
   #apply(changes: UserChange[]): void {
@@ -325,6 +384,11 @@ export class ChatService {
       const user = this.#users.get(change.userId);
       if (user) this.#applyTo(user, change, 'notice');
     }
+  }
+
+  /** Tells a user's client. One that is gone is not told: the connection may be a newer one's. */
+  #tell<Event extends keyof ServerEvents>(user: User, event: Event, ...args: Parameters<ServerEvents[Event]>): void {
+    if (!user.gone) this.#clients.emit(user.userId, event, ...args);
   }
 
   /** @param how `own`: in reply to a command of the user. Who ends a chat is not told that it ended. */
@@ -341,23 +405,24 @@ export class ChatService {
     const changed = before?.sessionId !== after?.sessionId;
     // A partner may leave so soon that the match is not even known here: the user, who believes to wait, is told too.
     const left = change.ended ?? (before && changed && { sessionId: before.sessionId, reason: 'disconnect' as const });
-    if (left && how === 'notice') this.#clients.emit(user.userId, 'partner_left', left);
+    if (left && how === 'notice') this.#tell(user, 'partner_left', left);
     if (after && changed) {
-      this.#clients.emit(user.userId, 'matched', { sessionId: after.sessionId, startedAt: after.startedAt });
+      this.#tell(user, 'matched', { sessionId: after.sessionId, startedAt: after.startedAt });
       if (after.side === 'a') this.#meter.matched();
     }
     if (user.token === undefined || !after) return;
     const isAway = after.partnerNode === undefined;
     const { sessionId } = after;
     if (isAway && (changed || !wasAway)) {
-      this.#clients.emit(user.userId, 'partner_away', { sessionId, graceMs: this.#lease.graceMs });
+      this.#tell(user, 'partner_away', { sessionId, graceMs: this.#lease.graceMs });
     } else if (!isAway && wasAway && !changed) {
-      this.#clients.emit(user.userId, 'partner_back', { sessionId });
+      this.#tell(user, 'partner_back', { sessionId });
     }
   }
 
   /** The user lives elsewhere, or is away: the connection here is of no use any more. */
   #drop(user: User, { state }: AbsentUserChange): void {
+    if (user.gone) return;
     this.#users.delete(user.userId);
     user.gone = true;
     if (state === 'gone') this.#clients.replace(user.userId);
@@ -366,7 +431,10 @@ export class ChatService {
 
   #receive(message: NodeMessage): void {
     this.#lease.check();
-    if (message.kind === 'change') this.#apply([message.change]);
+    const userId = message.kind === 'change' ? message.change.userId : message.userId;
+    const early = this.#users.has(userId) ? undefined : this.#early.get(userId);
+    if (early && early.length < maxEarly) early.push(message);
+    else if (message.kind === 'change') this.#apply([message.change]);
     else this.#relay.receive(message);
   }
 

@@ -65,8 +65,13 @@ export class Lease {
 
   /** Whether the lease was valid, and the store could be reached, at the last heartbeat. */
   get held(): boolean {
+    return this.actsAs(this.#nodeId) && this.#reachable;
+  }
+
+  /** Whether this process may act under a node id: not before the lease is taken, nor after it is lost. */
+  actsAs(nodeId: string): boolean {
     this.check();
-    return this.#registered && this.#reachable;
+    return this.#registered && nodeId === this.#nodeId;
   }
 
   /** How many facts waited in the outbox at the last heartbeat. */
@@ -121,22 +126,26 @@ export class Lease {
 
   async #keepBeating(hooks: LeaseHooks): Promise<void> {
     while (!this.#stopped.signal.aborted) {
-      // After a failure, a doubt does not make the store be asked faster.
       await this.#pause(this.#doubtful && this.#reachable ? doubtPauseMs : this.leaseMs / 4);
       if (!this.#stopped.signal.aborted) await this.#beat(hooks);
     }
   }
 
   #pause(ms: number): Promise<void> {
+    const startedAt = performance.now();
     return new Promise(resolve => {
       const end = () => {
         clearTimeout(timer);
         this.#endPause = () => undefined;
         resolve();
       };
-      const timer = setTimeout(end, ms);
+      let timer = setTimeout(end, ms);
       this.#endPause = () => {
-        if (this.#reachable || this.#stopped.signal.aborted) end();
+        if (this.#stopped.signal.aborted) return end();
+        // After a failure, a doubt does not make the store be asked faster.
+        if (!this.#reachable) return;
+        clearTimeout(timer);
+        timer = setTimeout(end, Math.max(0, Math.min(ms, doubtPauseMs) - (performance.now() - startedAt)));
       };
     });
   }
@@ -193,6 +202,8 @@ export class Lease {
       `The lease of this node is lost. ${reason} Its users are disconnected; it begins anew.`,
     );
     this.#registered = false;
+    // Whoever was stopped may not be the only one: the others get the time to come back.
+    this.#steadySince = performance.now();
     this.#hooks?.lost();
     // So that others need not wait for it to lapse.
     this.#store.releaseLease(this.#nodeId).catch(() => undefined);

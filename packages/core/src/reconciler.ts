@@ -6,17 +6,21 @@ import { isAbsent, type UserChange } from './user-change.ts';
 
 /** The store is asked about so many users at a time. */
 const batchSize = 100;
+/** More users than this are not noted by name: they are looked for in the registry. */
+const maxStrays = 10_000;
 
 export interface ReconcilerOptions {
   users: ReadonlyMap<string, User>;
   store: PairStore;
   lease: Lease;
   log: Log;
+  /** Whether the user is just coming or going: it is not for sure whether the user is here. */
+  isPassing(userId: string): boolean;
   /** Applies what the store says. */
   apply(changes: UserChange[]): void;
   /** Looks for a partner for a user who waits. Must not reject. */
   search(user: User): Promise<void>;
-  /** Ends what the user is doing. Must not reject. */
+  /** Ends what the user is doing now, if nothing else changes that before. Must not reject. */
   end(user: User, reason: 'end' | 'timeout'): Promise<void>;
 }
 
@@ -29,10 +33,10 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   /** Anything may differ. */
   #doubtAll = false;
-  /** Users whose last command failed, and may have been carried out all the same. */
-  readonly #doubted = new Set<User>();
+  /** Users of whom the registry may know more than the node, and whether they must not be waiting then. */
+  readonly #doubted = new Map<User, boolean>();
   /** Users in a session that their partner's entry does not confirm, and when it ends if that stays so. */
-  readonly #unconfirmed = new Map<User, number>();
+  readonly #unconfirmed = new Map<User, { sessionId: string; deadline: number }>();
   /** Users whom the registry may have for this node though they are not here, and from when on it may be told so. */
   readonly #strays = new Map<string, number>();
   #working = false;
@@ -46,9 +50,12 @@ export class Reconciler {
     this.#doubtAll = true;
   }
 
-  /** A command of the user failed: the registry is asked what became of it. */
-  doubt(user: User): void {
-    this.#doubted.add(user);
+  /**
+   * The registry may know more of the user, and is asked when nothing is under way any more.
+   * @param takeBack the user was told that a search failed: if it was carried out all the same, it is taken back
+   */
+  doubt(user: User, takeBack: boolean): void {
+    this.#doubted.set(user, takeBack);
   }
 
   /** A later command of the user succeeded, and its reply told all. */
@@ -60,7 +67,12 @@ export class Reconciler {
   /** The registry could not be told that a user is not here: it will be, unless the user is here by then. */
   disown(userId: string): void {
     if (this.#strays.size === 0) this.#options.log.warn({}, 'The store cannot be told that users left. It will be.');
-    this.#strays.set(userId, performance.now() + this.#options.store.settleMs);
+    this.#addStray(userId);
+  }
+
+  /** Whether something about a user who is not here, or was not until now, may still be carried out. */
+  isUnsettled(userId: string): boolean {
+    return performance.now() < (this.#strays.get(userId) ?? 0);
   }
 
   /** Forgets everything: the lease is lost, and others clear the registry of this node. */
@@ -87,6 +99,11 @@ export class Reconciler {
     }
   }
 
+  #addStray(userId: string): void {
+    if (this.#strays.size < maxStrays) this.#strays.set(userId, performance.now() + this.#options.store.settleMs);
+    else this.#doubtAll = true;
+  }
+
   async #compareAll(): Promise<void> {
     if (!this.#doubtAll) return;
     this.#doubtAll = false;
@@ -99,8 +116,8 @@ export class Reconciler {
       this.#doubtAll = true;
       throw error;
     }
-    // Two who could be paired may have come into the queue without a search.
-    for (const user of inRegistry) if (user.state === 'waiting') await search(user);
+    // Two who could be paired may have come into the queue without a search. Not for those who will be taken out of it.
+    for (const user of inRegistry) if (user.state === 'waiting' && !this.#doubted.get(user)) await search(user);
   }
 
   async #findStrays(): Promise<void> {
@@ -110,38 +127,39 @@ export class Reconciler {
       const { userIds, next } = await store.usersOf(lease.nodeId, cursor);
       // Somebody may be just leaving, or just coming: later it is looked at again.
       for (const userId of userIds) {
-        if (!users.has(userId) && !this.#strays.has(userId))
-          this.#strays.set(userId, performance.now() + store.settleMs);
+        if (!users.has(userId) && !this.#strays.has(userId)) this.#strays.set(userId, 0);
       }
       cursor = next;
     } while (cursor !== '0');
   }
 
   async #settleDoubts(): Promise<void> {
-    const due = [...this.#doubted].filter(user => performance.now() >= user.unsettledUntil);
+    const due = [...this.#doubted.keys()].filter(user => performance.now() >= user.unsettledUntil);
     await this.#sync(due);
-    for (const user of due) {
-      // What the user asked for was answered with an error; so a search that was carried out later is taken back.
-      if (this.#doubted.delete(user) && user.state === 'waiting') await this.#options.end(user, 'end');
-    }
+    // What the user asked for was answered with an error; so a search that was carried out is taken back. All at once: what
+    // a user asks for from now on comes after it.
+    const back = due.filter(user => this.#doubted.get(user) && user.state === 'waiting' && !user.busy);
+    for (const user of due) if (!user.busy) this.#doubted.delete(user);
+    await Promise.all(back.map(user => this.#options.end(user, 'end')));
   }
 
   async #settleUnconfirmed(): Promise<void> {
     await this.#sync([...this.#unconfirmed.keys()]);
-    for (const [user, deadline] of this.#unconfirmed) {
-      if (performance.now() < deadline) continue;
-      this.#unconfirmed.delete(user);
-      await this.#options.end(user, 'timeout');
-    }
+    const due = [...this.#unconfirmed].filter(([, { deadline }]) => performance.now() >= deadline);
+    for (const [user] of due) this.#unconfirmed.delete(user);
+    const over = due.filter(([user, { sessionId }]) => user.session?.sessionId === sessionId);
+    await Promise.all(over.map(([user]) => this.#options.end(user, 'timeout')));
   }
 
   async #disownStrays(): Promise<void> {
-    const { users, store, lease, apply } = this.#options;
+    const { users, store, lease, apply, isPassing } = this.#options;
     const due = [...this.#strays].filter(([, from]) => performance.now() >= from).map(([userId]) => userId);
     for (const batch of inBatches(due)) {
-      const absent = batch.filter(userId => !users.has(userId));
+      // Who is just coming or going is looked at the next time.
+      const settled = batch.filter(userId => !isPassing(userId));
+      const absent = settled.filter(userId => !users.has(userId));
       if (absent.length > 0) apply(await store.disown(lease.nodeId, absent, lease.graceMs));
-      for (const userId of batch) this.#strays.delete(userId);
+      for (const userId of settled) this.#strays.delete(userId);
     }
   }
 
@@ -160,13 +178,22 @@ export class Reconciler {
     for (const user of batch) if (user.gone) this.trust(user);
     if (users.length === 0) return;
     const known = users.map(user => user.known);
-    const changes = await store.sync(lease.nodeId, known);
+    let changes: UserChange[];
+    try {
+      changes = await store.sync(lease.nodeId, known);
+    } finally {
+      // Who left meanwhile may have been restored after that.
+      for (const user of users) if (user.gone) this.#addStray(user.userId);
+    }
     apply(changes);
     changes.forEach((change, at) => {
       const user = users[at];
       if (!user) return;
-      if (isAbsent(change) || !change.unconfirmed) this.#unconfirmed.delete(user);
-      else if (!this.#unconfirmed.has(user)) this.#unconfirmed.set(user, performance.now() + 2 * lease.leaseMs);
+      const { session } = user;
+      if (isAbsent(change) || !change.unconfirmed || !session) this.#unconfirmed.delete(user);
+      else if (this.#unconfirmed.get(user)?.sessionId !== session.sessionId) {
+        this.#unconfirmed.set(user, { sessionId: session.sessionId, deadline: performance.now() + 2 * lease.leaseMs });
+      }
     });
   }
 }

@@ -42,6 +42,8 @@ export class User {
   lastRequestId = 0;
   /** Commands under way that will end the session: nothing can be sent in it any more. */
   leaving = 0;
+  /** Counts the connections that the user has had on this node. */
+  connection = 0;
   /** The user is not on this node any more. */
   gone = false;
   /** Until then, on the clock of `performance.now()`, a command that failed may still be carried out. */

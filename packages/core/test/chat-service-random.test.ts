@@ -144,6 +144,7 @@ class Run {
     const partners = new Map<string, string>();
     for (const [person, userId] of this.#ids.entries()) {
       const entry = await this.cluster.registered(userId);
+      if (entry.state === 'away' || entry.state === 'gone') throw new Error(`${userId} is ${entry.state}.`);
       const { session } = entry.state === 'paired' ? entry : { session: undefined };
       // The client and the registry tell the same.
       expect({ userId, session: this.#seen.get(userId) }).toEqual({ userId, session: session?.sessionId });

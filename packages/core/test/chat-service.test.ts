@@ -1,5 +1,6 @@
-import { ChatError, type SessionEnded } from '../src/index.ts';
-import { type AnsweringService, leaseMs, settled, TestCluster, type TestNode } from './test-cluster.ts';
+import { ChatError, LeaseLost, type SessionEnded } from '../src/index.ts';
+import { newResumeToken } from '../src/resume-token.ts';
+import { type AnsweringService, graceMs, leaseMs, settled, TestCluster, type TestNode } from './test-cluster.ts';
 
 let cluster: TestCluster;
 let one: TestNode;
@@ -184,7 +185,7 @@ describe('end_chat', () => {
   it('does nothing to a user who is idle', async () => {
     one.service.connect('ann');
     expect(await one.service.endChat('ann')).toEqual({ state: 'idle' });
-    expect(one.store.commands).toEqual([]);
+    expect(one.store.calls).not.toContain('leave');
     await one.service.search('ann');
     await one.service.endChat('ann');
     expect(await one.service.endChat('ann')).toEqual({ state: 'idle' });
@@ -535,7 +536,8 @@ describe('disconnect', () => {
     await search;
     for (const command of [skip, again, end]) await expect(command).rejects.toMatchObject(unavailable);
     await gone;
-    expect(one.store.commands).toHaveLength(2);
+    expect(one.store.calls.slice(-2)).toEqual(['search', 'leave']);
+    expect(one.store.calls.filter(call => call !== 'usersOf')).toHaveLength(2);
     expect(await cluster.registered('ann')).toEqual({ state: 'idle', revision: 0 });
   });
 
@@ -629,10 +631,14 @@ describe('a store that cannot be reached', () => {
   });
 });
 
+/** Lets a number of heartbeats happen. */
+const beats = (count = 1) => jest.advanceTimersByTimeAsync((count * leaseMs) / 4);
+const fakeTimers = () => jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
+
 describe('heartbeats', () => {
   beforeEach(async () => {
     await cluster.stop();
-    jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
+    fakeTimers();
     cluster = new TestCluster();
     [one, two] = [await cluster.startNode(), await cluster.startNode()];
   });
@@ -642,34 +648,31 @@ describe('heartbeats', () => {
     jest.useRealTimers();
   });
 
-  const beat = () => jest.advanceTimersByTimeAsync(leaseMs / 4);
-
   it('tell the store of those who left while it could not be reached', async () => {
     const sessionId = await pair([one, 'ann'], [two, 'bob']);
     one.store.away = true;
     await one.service.disconnect('ann');
-    expect(one.warnings).toEqual(['The store cannot be told that users leave. It will be told later.']);
+    expect(one.warnings).toEqual(['The store cannot be told that users left. It will be.']);
     expect(await cluster.registered('ann')).toMatchObject({ state: 'paired' });
-    await beat();
+    await beats();
     expect(await cluster.registered('ann')).toMatchObject({ state: 'paired' });
     expect(one.service.ready).toBe(false);
     one.store.away = false;
-    await beat();
+    await beats();
     expect(one.service.ready).toBe(true);
     expect(await cluster.registered('ann')).toEqual({ state: 'idle', revision: 0 });
     expect(two.clients.of('bob')).toEqual([['partner_left', { sessionId, reason: 'disconnect' }]]);
-    const given = one.store.commands.length;
-    await beat();
-    expect(one.store.commands).toHaveLength(given);
+    const given = one.store.calls.length;
+    await beats();
+    expect(one.store.calls).toHaveLength(given);
   });
 
   it('keep the users of a node that lost the store for less than its lease', async () => {
     await pair([one, 'ann'], [two, 'bob']);
     one.store.away = true;
-    await beat();
-    await beat();
+    await beats(2);
     one.store.away = false;
-    await beat();
+    await beats();
     await one.service.send('ann', 'hello');
     expect(two.clients.texts('bob')).toEqual(['hello']);
     expect(one.clients.closed).toBe(0);
@@ -679,16 +682,18 @@ describe('heartbeats', () => {
     const sessionId = await pair([one, 'ann'], [two, 'bob']);
     const before = one.lease.nodeId;
     one.store.away = true;
-    await jest.advanceTimersByTimeAsync(2 * leaseMs);
+    await beats(8);
     expect(two.clients.of('bob')).toEqual([['partner_left', { sessionId, reason: 'timeout' }]]);
     expect(await ended()).toMatchObject([{ sessionId, endReason: 'timeout', messages: null }]);
     expect(await cluster.registered('ann')).toEqual({ state: 'idle', revision: 0 });
+    // It has not heard of it, and keeps its users until it does.
+    expect(one.clients.closed).toBe(0);
 
     one.store.away = false;
-    await beat();
+    await beats();
     expect(one.clients.closed).toBe(1);
     expect(one.service.census()).toEqual({ idle: 0, waiting: 0, paired: 0, sessions: 0 });
-    await beat();
+    await beats();
     expect(one.lease.nodeId).not.toBe(before);
     expect(one.service.ready).toBe(true);
     await expect(one.service.search('ann')).rejects.toMatchObject(unavailable);
@@ -696,10 +701,54 @@ describe('heartbeats', () => {
     await one.service.search('ann again');
     expect((await two.service.search('bob')).state).toBe('paired');
   });
+
+  it('end nothing when the store was away for everyone, however long', async () => {
+    await pair([one, 'ann'], [two, 'bob']);
+    await pair([one, 'cid'], [one, 'dan']);
+    const nodeIds = [one, two].map(({ lease }) => lease.nodeId);
+    for (const { store } of cluster.nodes) store.away = true;
+    await beats(40);
+    await one.service.send('cid', 'on one node');
+    expect(one.clients.texts('dan')).toEqual(['on one node']);
+    // One comes back a little before the other.
+    two.store.away = false;
+    await beats(3);
+    one.store.away = false;
+    await beats(12);
+    expect([one, two].map(({ lease }) => lease.nodeId)).toEqual(nodeIds);
+    expect([one.clients.closed, two.clients.closed]).toEqual([0, 0]);
+    await one.service.send('ann', 'from node to node');
+    expect(two.clients.of('bob')).toMatchObject([['message', { message: 'from node to node' }]]);
+    expect(await ended()).toEqual([]);
+  });
+
+  it('reap no node before a whole lease without interruption', async () => {
+    await pair([one, 'ann'], [two, 'bob']);
+    for (const { store } of cluster.nodes) store.away = true;
+    await beats(8);
+    two.store.away = false;
+    await beats(4);
+    expect(await ended()).toEqual([]);
+    await beats(2);
+    expect(await ended()).toMatchObject([{ endReason: 'timeout' }]);
+  });
 });
 
 describe('a lost lease', () => {
+  beforeEach(async () => {
+    await cluster.stop();
+    fakeTimers();
+    cluster = new TestCluster();
+    [one, two] = [await cluster.startNode(), await cluster.startNode()];
+  });
+  afterEach(async () => {
+    await cluster.stop();
+    jest.useRealTimers();
+  });
+
   const lapse = () => cluster.store.releaseLease(one.lease.nodeId);
+  /** The time in which a node asks when it doubts; much less than to the next heartbeat. */
+  const soon = () => jest.advanceTimersByTimeAsync(leaseMs / 10);
 
   it('is noticed by a search: everyone is disconnected, and nobody comes into the registry', async () => {
     for (const userId of ['ann', 'bob', 'cid']) one.service.connect(userId);
@@ -707,8 +756,8 @@ describe('a lost lease', () => {
     await lapse();
     const [first, second] = await Promise.allSettled([one.service.search('bob'), one.service.search('cid')]);
     expect([first, second]).toMatchObject([{ reason: unavailable }, { reason: unavailable }]);
+    await soon();
     expect(one.clients.closed).toBe(1);
-    expect(one.service.ready).toBe(false);
     expect(one.service.census()).toEqual({ idle: 0, waiting: 0, paired: 0, sessions: 0 });
     for (const userId of ['bob', 'cid']) {
       expect(await cluster.registered(userId)).toEqual({ state: 'idle', revision: 0 });
@@ -718,59 +767,131 @@ describe('a lost lease', () => {
   });
 
   it('lets no command that waited for its turn act under the new lease', async () => {
-    jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
-    try {
-      one = await cluster.startNode();
-      one.service.connect('ann');
-      const held = one.store.holdReply('search');
-      const search = one.service.search('ann');
-      await held.came;
-      const skip = one.service.skip('ann');
-      const old = one.lease.nodeId;
-      await lapse();
-      await jest.advanceTimersByTimeAsync(leaseMs / 4);
-      await jest.advanceTimersByTimeAsync(leaseMs / 4);
-      expect(one.lease.nodeId).not.toBe(old);
-      held.release();
-      await search;
-      await expect(skip).rejects.toMatchObject(unavailable);
-      await cluster.store.reap(old, 10);
-      expect(await cluster.registered('ann')).toEqual({ state: 'idle', revision: 0 });
-      await one.service.stop();
-    } finally {
-      jest.useRealTimers();
-    }
+    one.service.connect('ann');
+    const held = one.store.holdReply('search');
+    const search = one.service.search('ann');
+    await held.came;
+    const skip = one.service.skip('ann');
+    const old = one.lease.nodeId;
+    await lapse();
+    await beats(2);
+    expect(one.lease.nodeId).not.toBe(old);
+    held.release();
+    await search;
+    await expect(skip).rejects.toMatchObject(unavailable);
+    await cluster.store.reap({ nodeId: old, limit: 10, graceMs });
+    expect(await cluster.registered('ann')).toEqual({ state: 'idle', revision: 0 });
   });
 
   it('is noticed by an end_chat of a user who was reaped', async () => {
     await pair([one, 'ann'], [two, 'bob']);
     await lapse();
-    await cluster.store.reap(one.lease.nodeId, 10);
+    await cluster.store.reap({ nodeId: one.lease.nodeId, limit: 10, graceMs });
     await expect(one.service.endChat('ann')).rejects.toMatchObject(unavailable);
+    await soon();
     expect(one.clients.closed).toBe(1);
-    expect(one.service.ready).toBe(false);
   });
 
   it('is no reason to lose the next one: the refusal of an old command may come late', async () => {
-    jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
-    try {
-      one = await cluster.startNode();
-      one.service.connect('ann');
-      const held = one.store.holdCommand('search');
-      const search = one.service.search('ann');
-      await held.came;
-      await lapse();
-      await jest.advanceTimersByTimeAsync(leaseMs / 2);
-      expect([one.clients.closed, one.service.ready]).toEqual([1, true]);
-      one.service.connect('bob');
-      held.release();
-      await expect(search).rejects.toMatchObject(unavailable);
-      expect([one.clients.closed, one.service.ready]).toEqual([1, true]);
-      expect(await one.service.search('bob')).toEqual({ state: 'waiting' });
-      await one.service.stop();
-    } finally {
-      jest.useRealTimers();
-    }
+    one.service.connect('ann');
+    const held = one.store.holdCommand('search');
+    const search = one.service.search('ann');
+    await held.came;
+    await lapse();
+    await beats(2);
+    expect([one.clients.closed, one.service.ready]).toEqual([1, true]);
+    one.service.connect('bob');
+    held.release();
+    await expect(search).rejects.toMatchObject(unavailable);
+    await beats();
+    expect([one.clients.closed, one.service.ready]).toEqual([1, true]);
+    expect(await one.service.search('bob')).toEqual({ state: 'waiting' });
+  });
+
+  it('lets nothing be done under the name of the old one before the next one is taken', async () => {
+    one.service.connect('cid');
+    const { nodeId } = one.lease;
+    await one.service.search('cid');
+    await lapse();
+    // The store does not hear that the lease is given up, but the node does not have it any more.
+    jest.spyOn(one.store, 'renewLease').mockRejectedValueOnce(new LeaseLost(nodeId));
+    jest.spyOn(one.store, 'releaseLease').mockRejectedValueOnce(new ChatError('UNAVAILABLE'));
+    await cluster.store.loseData();
+    await cluster.store.renewLease({ nodeId, leaseMs });
+    await beats();
+    expect(one.clients.closed).toBe(1);
+    one.service.connect('ann');
+    await expect(one.service.search('ann')).rejects.toMatchObject(unavailable);
+    await expect(one.service.resume('bob', `x.${'y'.repeat(43)}`)).rejects.toMatchObject(unavailable);
+    expect(await cluster.registered('ann')).toEqual({ state: 'idle', revision: 0 });
+    await beats();
+    expect(await one.service.search('ann')).toEqual({ state: 'waiting' });
+  });
+});
+
+describe('a node whose process slept for longer than its lease', () => {
+  /** Nothing happens, and time goes by. */
+  function sleep(): void {
+    const now = performance.now.bind(performance);
+    jest.spyOn(performance, 'now').mockImplementation(() => now() + leaseMs + 1);
+  }
+  afterEach(() => jest.restoreAllMocks());
+
+  it.each([
+    ['search', () => one.service.search('ann')],
+    ['skip', () => one.service.skip('ann')],
+    ['endChat', () => one.service.endChat('ann')],
+    ['send', () => one.service.send('ann', 'x')],
+    ['acknowledge', () => one.service.acknowledge('ann', { sessionId: 's', upTo: 1 })],
+    ['resume', () => one.service.resume('x', newResumeToken('ann').text)],
+  ])('lets everyone go before it accepts anything: %s', async (_what, act) => {
+    await pair([one, 'ann'], [two, 'bob']);
+    const before = one.store.calls.length;
+    sleep();
+    await expect(act()).rejects.toMatchObject(unavailable);
+    expect([one.clients.closed, one.service.present]).toEqual([1, []]);
+    expect(one.store.calls).toHaveLength(before);
+    expect(two.clients.of('bob')).toEqual([]);
+  });
+
+  it('emits no message that had waited for it', async () => {
+    const sessionId = await pair([one, 'ann'], [two, 'bob']);
+    cluster.channels.hold(one.lease.nodeId);
+    await two.service.send('bob', 'stale');
+    sleep();
+    cluster.channels.release(one.lease.nodeId);
+    expect([one.clients.of('ann'), one.clients.closed]).toEqual([[], 1]);
+    expect(sessionId).toBeDefined();
+  });
+
+  it('emits nothing of a reply that had waited for it', async () => {
+    for (const userId of ['ann', 'bob']) one.service.connect(userId);
+    await one.service.search('ann');
+    const held = one.store.holdReply('search');
+    const search = one.service.search('bob');
+    await held.came;
+    one.clients.forgetAll();
+    sleep();
+    held.release();
+    await search;
+    expect([one.clients.of('bob'), one.clients.closed]).toEqual([[], 1]);
+  });
+
+  it('says nothing of what it missed', async () => {
+    await one.service.resume('ann', undefined);
+    two.service.connect('bob');
+    await one.service.search('ann');
+    await two.service.search('bob');
+    one.clients.forgetAll();
+    sleep();
+    cluster.channels.miss(one.lease.nodeId);
+    expect([one.clients.of('ann'), one.clients.closed]).toEqual([[], 1]);
+  });
+
+  it('is not ready', () => {
+    sleep();
+    expect(one.service.ready).toBe(false);
+    expect(one.clients.closed).toBe(1);
   });
 });
 

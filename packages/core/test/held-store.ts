@@ -1,12 +1,23 @@
-import { ChatError, type LeaveCommand, type PairStore, type SearchCommand, type UserChange } from '../src/index.ts';
+import {
+  ChatError,
+  type KnownUser,
+  type LeaseRenewal,
+  type LeaveCommand,
+  type PairStore,
+  type ResumeCommand,
+  type Resumed,
+  type SearchCommand,
+  type SuspendCommand,
+  type UserChange,
+} from '../src/index.ts';
 
-type Command = 'search' | 'leave';
+export type StoreCall = Exclude<keyof PairStore, 'settleMs'>;
 
-/** One command that waits for the test. */
+/** One call that waits for the test. */
 export class Held {
-  /** Settles when the command has come. */
+  /** Settles when the call has come. */
   readonly came: Promise<void>;
-  /** Lets the command, or its reply, go. With an error, the caller gets that instead of the reply. */
+  /** Lets the call, or its reply, go. With an error, the caller gets that instead of the reply. */
   readonly release: (error?: Error) => void;
   readonly #arrive: () => void;
   readonly #released: Promise<Error | undefined>;
@@ -31,91 +42,139 @@ export class Held {
   }
 }
 
-/** A pair store between a node and the store of the cluster, which does to commands and replies what a network can. */
+interface Holds {
+  before: Held[];
+  after: Held[];
+  late: Held[];
+}
+
+/** A pair store between a node and the store of the cluster, which does to calls and replies what a network can. */
 export class HeldStore implements PairStore {
-  /** While it is true, no command gets through. */
+  /** While it is true, no call gets through. */
   away = false;
   /** Every command is carried out twice, as if its first reply were lost. */
   twice = false;
-  /** What each command, and each reply, waits for. */
-  pace: () => Promise<unknown> = async () => undefined;
-  /** All commands that were given. */
-  readonly commands: (SearchCommand | LeaveCommand)[] = [];
+  /** How long after its rejection a call may still be carried out. */
+  settleMs = 0;
+  /** What each command, and each reply, waits for. A rejection of the second loses the reply. */
+  pace: (when: 'command' | 'reply') => Promise<unknown> = async () => undefined;
+  /** The calls that were made, except for those of the lease. */
+  readonly calls: StoreCall[] = [];
+  /** How many times the lease was renewed, or tried to be. */
+  renewals = 0;
+  /** All ids under which the node ever took a lease. */
+  readonly nodeIds = new Set<string>();
   readonly #inner: PairStore;
-  readonly #before: { command: Command; held: Held }[] = [];
-  readonly #after: { command: Command; held: Held }[] = [];
+  readonly #holds = new Map<StoreCall, Holds>();
 
   constructor(inner: PairStore) {
     this.#inner = inner;
   }
 
-  /** Holds the next such command of any user before it is carried out. */
-  holdCommand(command: Command): Held {
-    return hold(this.#before, command);
+  /** Holds the next such call before it is carried out. */
+  holdCommand(call: StoreCall): Held {
+    return hold(this.#holdsOf(call).before);
   }
 
-  /** Lets the next such command of any user be carried out, and holds its reply. */
-  holdReply(command: Command): Held {
-    return hold(this.#after, command);
+  /** Lets the next such call be carried out, and holds its reply. */
+  holdReply(call: StoreCall): Held {
+    return hold(this.#holdsOf(call).after);
+  }
+
+  /** Rejects the next such call, and carries it out all the same: when it is released. */
+  makeLate(call: StoreCall): Held {
+    return hold(this.#holdsOf(call).late);
   }
 
   search(command: SearchCommand): Promise<UserChange[]> {
-    return this.#pass('search', command, () => this.#inner.search(command));
+    return this.#pass('search', () => this.#inner.search(command));
   }
 
   leave(command: LeaveCommand): Promise<UserChange[]> {
-    return this.#pass('leave', command, () => this.#inner.leave(command));
+    return this.#pass('leave', () => this.#inner.leave(command));
   }
 
-  async register(nodeId: string, leaseMs: number): Promise<void> {
-    this.#check();
-    await this.#inner.register(nodeId, leaseMs);
+  suspend(command: SuspendCommand): Promise<UserChange[]> {
+    return this.#pass('suspend', () => this.#inner.suspend(command));
   }
 
-  async renewLease(nodeId: string, leaseMs: number): Promise<{ lapsed: string[] }> {
-    this.#check();
-    return this.#inner.renewLease(nodeId, leaseMs);
+  resume(command: ResumeCommand): Promise<Resumed | undefined> {
+    return this.#pass('resume', () => this.#inner.resume(command));
   }
 
-  async releaseLease(nodeId: string): Promise<void> {
-    this.#check();
-    await this.#inner.releaseLease(nodeId);
+  expire(limit: number): Promise<number> {
+    return this.#pass('expire', () => this.#inner.expire(limit));
   }
 
-  async reap(nodeId: string, limit: number): Promise<number> {
-    this.#check();
-    return this.#inner.reap(nodeId, limit);
+  sync(nodeId: string, users: readonly KnownUser[]): Promise<UserChange[]> {
+    return this.#pass('sync', () => this.#inner.sync(nodeId, structuredClone(users)));
   }
 
-  async #pass(
-    name: Command,
-    command: SearchCommand | LeaveCommand,
-    run: () => Promise<UserChange[]>,
-  ): Promise<UserChange[]> {
-    this.commands.push(command);
-    const [before, after] = [take(this.#before, name), take(this.#after, name)];
-    await before?.wait();
-    await this.pace();
+  disown(nodeId: string, userIds: readonly string[], graceMs: number): Promise<UserChange[]> {
+    return this.#pass('disown', () => this.#inner.disown(nodeId, userIds, graceMs));
+  }
+
+  usersOf(nodeId: string, cursor: string): Promise<{ userIds: string[]; next: string }> {
+    return this.#pass('usersOf', () => this.#inner.usersOf(nodeId, cursor));
+  }
+
+  renewLease(lease: { nodeId: string; leaseMs: number; epoch?: string }): Promise<LeaseRenewal> {
+    this.renewals++;
+    this.nodeIds.add(lease.nodeId);
+    return this.#direct('renewLease', () => this.#inner.renewLease(lease));
+  }
+
+  releaseLease(nodeId: string): Promise<void> {
+    return this.#direct('releaseLease', () => this.#inner.releaseLease(nodeId));
+  }
+
+  reap(node: { nodeId: string; limit: number; graceMs: number }): Promise<number> {
+    return this.#direct('reap', () => this.#inner.reap(node));
+  }
+
+  async #pass<Reply>(call: StoreCall, run: () => Promise<Reply>): Promise<Reply> {
+    this.calls.push(call);
+    return this.#direct(call, async () => {
+      await this.pace('command');
+      this.#check();
+      if (this.twice) await run();
+      const reply = await run();
+      await this.pace('reply');
+      return reply;
+    });
+  }
+
+  async #direct<Reply>(call: StoreCall, run: () => Promise<Reply>): Promise<Reply> {
+    const { before, after, late } = this.#holdsOf(call);
+    const [first, last, afterwards] = [before.shift(), after.shift(), late.shift()];
+    await first?.wait();
     this.#check();
-    if (this.twice) await run();
+    if (afterwards) {
+      void afterwards.wait().then(run);
+      throw unavailable();
+    }
     const reply = await run();
-    await this.pace();
-    await after?.wait();
+    await last?.wait();
     return reply;
   }
 
+  #holdsOf(call: StoreCall): Holds {
+    const holds = this.#holds.get(call) ?? { before: [], after: [], late: [] };
+    this.#holds.set(call, holds);
+    return holds;
+  }
+
   #check(): void {
-    if (this.away) throw new ChatError('UNAVAILABLE', { retryAfterMs: 1000 });
+    if (this.away) throw unavailable();
   }
 }
 
-function hold(queue: { command: Command; held: Held }[], command: Command): Held {
+function hold(queue: Held[]): Held {
   const held = new Held();
-  queue.push({ command, held });
+  queue.push(held);
   return held;
 }
 
-function take(queue: { command: Command; held: Held }[], command: Command): Held | undefined {
-  const at = queue.findIndex(each => each.command === command);
-  return at < 0 ? undefined : queue.splice(at, 1)[0]?.held;
+export function unavailable(): ChatError {
+  return new ChatError('UNAVAILABLE', { retryAfterMs: 1000 });
 }

@@ -2,6 +2,7 @@ import { ChatError, Lease, MemoryChannels, MemoryOutbox, MemoryPairStore } from 
 import { HeldStore } from './held-store.ts';
 
 const leaseMs = 4000;
+const graceMs = 10_000;
 
 let model: MemoryPairStore;
 let store: HeldStore;
@@ -11,7 +12,8 @@ let log: string[];
 
 const hooks = {
   begin: async (nodeId: string) => void story.push(`begin ${nodeId}`),
-  renewed: async () => void story.push('renewed'),
+  renewed: () => void story.push('renewed'),
+  doubtful: () => void story.push('doubtful'),
   lost: () => void story.push('lost'),
 };
 
@@ -20,14 +22,14 @@ const beats = (count: number) => jest.advanceTimersByTimeAsync((count * leaseMs)
 
 function newLease(): Lease {
   const note = (_fields: object, text: string) => void log.push(text);
-  return new Lease({ store, leaseMs, log: { info: note, warn: note } });
+  return new Lease({ store, leaseMs, graceMs, log: { info: note, warn: note } });
 }
 
 /** Whether the store takes a node's lease for valid. */
 async function isValid(nodeId: string): Promise<boolean> {
   const command = { userId: `asks for ${nodeId}`, nodeId, requestId: 1 };
   try {
-    await model.search({ ...command, sessionId: 's' });
+    await model.search({ ...command, revision: 0, sessionId: 's' });
   } catch {
     return false;
   }
@@ -48,6 +50,7 @@ afterEach(async () => {
   store.away = false;
   await lease.stop();
   expect(jest.getTimerCount()).toBe(0);
+  jest.restoreAllMocks();
   jest.useRealTimers();
 });
 
@@ -72,7 +75,8 @@ describe('Lease', () => {
     await lease.start(hooks);
     const { nodeId } = lease;
     await beats(4);
-    expect(story).toEqual([`begin ${nodeId}`, ...Array(5).fill('renewed')]);
+    // Whoever begins knows nothing for sure.
+    expect(story).toEqual([`begin ${nodeId}`, 'doubtful', ...Array(5).fill('renewed')]);
     await beats(100);
     expect([lease.held, lease.nodeId, await isValid(nodeId)]).toEqual([true, nodeId, true]);
   });
@@ -86,7 +90,7 @@ describe('Lease', () => {
     store.away = false;
     await beats(1);
     expect(lease.held).toBe(true);
-    expect(story.at(-2)).toBe(`begin ${lease.nodeId}`);
+    expect(story.slice(-3)).toEqual([`begin ${lease.nodeId}`, 'doubtful', 'renewed']);
     expect(await isValid(lease.nodeId)).toBe(true);
   });
 
@@ -120,71 +124,310 @@ describe('Lease', () => {
     ]);
   });
 
-  it('is lost when it lapsed meanwhile, and another one begins under another name', async () => {
+  it('is doubtful after an absence of the store, however short', async () => {
+    await lease.start(hooks);
+    story = [];
+    store.away = true;
+    await beats(1);
+    store.away = false;
+    await beats(2);
+    expect(story).toEqual(['doubtful', 'renewed', 'renewed']);
+  });
+
+  it('is prolonged after it lapsed, unless another node began to reap it', async () => {
+    await lease.start(hooks);
+    const { nodeId } = lease;
+    store.away = true;
+    await beats(40);
+    expect((await model.renewLease({ nodeId: 'other', leaseMs })).lapsed).toEqual([nodeId]);
+    store.away = false;
+    await beats(1);
+    expect([lease.held, lease.nodeId, await isValid(nodeId)]).toEqual([true, nodeId, true]);
+    expect(story).not.toContain('lost');
+  });
+
+  it('is lost when another node began to reap it, and another one begins under another name', async () => {
     await lease.start(hooks);
     const { nodeId } = lease;
     store.away = true;
     await beats(5);
+    await model.reap({ nodeId, limit: 10, graceMs });
     expect(story).not.toContain('lost');
     store.away = false;
     await beats(1);
     expect(story.at(-1)).toBe('lost');
-    expect(lease.held).toBe(false);
+    expect([lease.held, lease.actsAs(nodeId)]).toEqual([false, false]);
     await beats(1);
-    expect(story.slice(-2)).toEqual([`begin ${lease.nodeId}`, 'renewed']);
+    expect(story.slice(-3)).toEqual([`begin ${lease.nodeId}`, 'doubtful', 'renewed']);
     expect(lease.held).toBe(true);
     expect(lease.nodeId).not.toBe(nodeId);
+    expect([lease.actsAs(lease.nodeId), lease.actsAs(nodeId)]).toEqual([true, false]);
     expect(await isValid(nodeId)).toBe(false);
   });
 
-  it('is lost once when the store refused it elsewhere, and only if it is still this one', async () => {
+  it('is taken again, and everything is doubtful, when the store has lost its data', async () => {
     await lease.start(hooks);
     const { nodeId } = lease;
-    lease.lose('another node');
-    expect(lease.held).toBe(true);
-    lease.lose(nodeId);
-    lease.lose(nodeId);
-    expect(lease.held).toBe(false);
-    expect(story.filter(each => each === 'lost')).toHaveLength(1);
+    story = [];
+    model.loseData();
     await beats(1);
-    expect(lease.held).toBe(true);
-    lease.lose(nodeId);
-    expect(lease.held).toBe(true);
+    expect(story).toEqual(['doubtful', 'renewed']);
+    expect([lease.nodeId, await isValid(nodeId)]).toEqual([nodeId, true]);
+    expect(log).toContain('The store has lost its data. What this node knows of its users is restored.');
+    await beats(1);
+    expect(story).toEqual(['doubtful', 'renewed', 'renewed']);
   });
 
-  it('ends the chats of nodes whose lease lapsed, all of them', async () => {
-    await model.register('dead', 500);
-    const users = Array.from({ length: 250 }, (_, i) => `user-${i}`);
-    for (const userId of users) await model.search({ userId, nodeId: 'dead', requestId: 1, sessionId: `of ${userId}` });
-    await lease.start(hooks);
-    await beats(1);
-    for (const userId of users) {
-      const command = { userId, nodeId: 'dead', requestId: 0, reason: 'end', messages: 0, forget: false } as const;
-      expect(await model.leave(command)).toEqual([{ userId, revision: 0, state: 'idle' }]);
+  describe('of a process that was stopped', () => {
+    let sleptMs = 0;
+    beforeEach(() => {
+      sleptMs = 0;
+      const now = performance.now.bind(performance);
+      jest.spyOn(performance, 'now').mockImplementation(() => now() + sleptMs);
+    });
+    /** The process does nothing for so long, and then what it was to do first; other clocks go on. */
+    function sleep(ms: number): void {
+      sleptMs += ms;
+      jest.setSystemTime(Date.now() + ms);
     }
-    expect((await model.renewLease(lease.nodeId, leaseMs)).lapsed).toEqual([]);
+
+    it('for longer than the lease is lost before anything else is done', async () => {
+      await lease.start(hooks);
+      const { nodeId } = lease;
+      sleep(leaseMs + 1);
+      lease.check();
+      expect(story.at(-1)).toBe('lost');
+      lease.check();
+      expect(story.filter(each => each === 'lost')).toHaveLength(1);
+      expect([lease.held, lease.actsAs(nodeId)]).toEqual([false, false]);
+      await beats(1);
+      expect(lease.held).toBe(true);
+      expect(lease.nodeId).not.toBe(nodeId);
+      expect(await isValid(nodeId)).toBe(false);
+    });
+
+    it('is lost by the first question whether it is held', async () => {
+      await lease.start(hooks);
+      sleep(leaseMs + 1);
+      expect(lease.held).toBe(false);
+      expect(story.at(-1)).toBe('lost');
+    });
+
+    it('is lost by itself when nobody asks', async () => {
+      await lease.start(hooks);
+      sleep(leaseMs + 1);
+      await jest.advanceTimersByTimeAsync(leaseMs / 8);
+      expect(story.at(-1)).toBe('lost');
+    });
+
+    it('for less than the lease is kept', async () => {
+      await lease.start(hooks);
+      const { nodeId } = lease;
+      sleep(leaseMs * 0.6);
+      lease.check();
+      await beats(2);
+      expect([lease.held, lease.nodeId]).toEqual([true, nodeId]);
+      expect(story).not.toContain('lost');
+    });
+
+    it('while a heartbeat was under way is lost, whatever the answer says', async () => {
+      await lease.start(hooks);
+      const { nodeId } = lease;
+      const held = store.holdReply('renewLease');
+      await beats(1);
+      await held.came;
+      sleep(leaseMs + 1);
+      held.release();
+      await jest.advanceTimersByTimeAsync(0);
+      lease.check();
+      expect(story.at(-1)).toBe('lost');
+      await beats(2);
+      expect(lease.nodeId).not.toBe(nodeId);
+      expect(lease.held).toBe(true);
+    });
+
+    it('that was asleep reaps nobody before it was awake for a whole lease', async () => {
+      await lease.start(hooks);
+      await beats(8);
+      await model.renewLease({ nodeId: 'also stopped', leaseMs });
+      const reap = jest.spyOn(store, 'reap');
+      sleep(leaseMs + 1);
+      await beats(4);
+      expect(lease.held).toBe(true);
+      expect(reap).not.toHaveBeenCalled();
+      await beats(2);
+      expect(reap).toHaveBeenCalledWith({ nodeId: 'also stopped', limit: 100, graceMs });
+    });
+
+    it('without a connection to the store keeps it: only sleep counts', async () => {
+      await lease.start(hooks);
+      const { nodeId } = lease;
+      store.away = true;
+      await beats(40);
+      lease.check();
+      expect(story).not.toContain('lost');
+      expect(lease.actsAs(nodeId)).toBe(true);
+    });
+  });
+
+  it('is lost while a renewal is under way: its answer is not taken for the next one', async () => {
+    await lease.start(hooks);
+    const { nodeId } = lease;
+    const held = store.holdReply('renewLease');
+    await beats(1);
+    await held.came;
+    const now = performance.now.bind(performance);
+    const later = jest.spyOn(performance, 'now').mockImplementation(() => now() + 2 * leaseMs);
+    lease.check();
+    later.mockRestore();
+    expect(story.at(-1)).toBe('lost');
+    story = [];
+    held.release();
+    await jest.advanceTimersByTimeAsync(0);
+    expect([story, lease.held, lease.actsAs(nodeId)]).toEqual([[], false, false]);
+    await beats(1);
+    expect(story[0]).toBe(`begin ${lease.nodeId}`);
+    expect(lease.nodeId).not.toBe(nodeId);
+  });
+
+  describe('in doubt', () => {
+    it('asks the store at once', async () => {
+      await lease.start(hooks);
+      await beats(1);
+      await jest.advanceTimersByTimeAsync(leaseMs / 8);
+      story = [];
+      lease.doubt();
+      await jest.advanceTimersByTimeAsync(0);
+      expect(story).toEqual(['doubtful', 'renewed']);
+      await beats(1);
+      expect(story).toEqual(['doubtful', 'renewed', 'renewed']);
+    });
+
+    it('does not ask faster and faster', async () => {
+      await lease.start(hooks);
+      const before = store.renewals;
+      for (let ms = 0; ms < 1000; ms++) {
+        lease.doubt();
+        await jest.advanceTimersByTimeAsync(1);
+      }
+      expect(store.renewals - before).toBeLessThanOrEqual(20);
+      expect(store.renewals - before).toBeGreaterThan(10);
+    });
+
+    it('does not ask a store faster that cannot be reached, and doubts until it can', async () => {
+      await lease.start(hooks);
+      await beats(1);
+      store.away = true;
+      await beats(1);
+      story = [];
+      const before = store.renewals;
+      for (let ms = 0; ms < leaseMs; ms++) {
+        lease.doubt();
+        await jest.advanceTimersByTimeAsync(1);
+      }
+      expect(store.renewals - before).toBe(4);
+      store.away = false;
+      await beats(1);
+      expect(story).toEqual(['doubtful', 'renewed']);
+    });
+  });
+
+  describe('reaping', () => {
+    const reaped = (nodeId: string) => story.includes(`reap ${nodeId}`);
+    beforeEach(() => {
+      const { reap } = store;
+      jest.spyOn(store, 'reap').mockImplementation(node => {
+        story.push(`reap ${node.nodeId}`);
+        return reap.call(store, node);
+      });
+    });
+
+    it('waits until the store could be reached for a whole lease', async () => {
+      await model.renewLease({ nodeId: 'dead', leaseMs: 1 });
+      await lease.start(hooks);
+      await beats(3);
+      expect(reaped('dead')).toBe(false);
+      await beats(1);
+      expect(reaped('dead')).toBe(true);
+    });
+
+    it('waits anew after each interruption', async () => {
+      await lease.start(hooks);
+      await beats(8);
+      await model.renewLease({ nodeId: 'dead', leaseMs: 1 });
+      store.away = true;
+      await beats(1);
+      store.away = false;
+      await beats(4);
+      expect(reaped('dead')).toBe(false);
+      await beats(1);
+      expect(reaped('dead')).toBe(true);
+    });
+
+    it('waits anew after each answer that took long', async () => {
+      await lease.start(hooks);
+      await beats(8);
+      const held = store.holdReply('renewLease');
+      await beats(3);
+      await model.renewLease({ nodeId: 'dead', leaseMs: 1 });
+      held.release();
+      await beats(3);
+      expect(reaped('dead')).toBe(false);
+      await beats(2);
+      expect(reaped('dead')).toBe(true);
+    });
+
+    it('ends the chats of all users of the node, in batches over several heartbeats', async () => {
+      await model.renewLease({ nodeId: 'dead', leaseMs: 500 });
+      const users = Array.from({ length: 2500 }, (_, i) => `user-${i}`);
+      for (const userId of users) {
+        await model.resume({ userId, nodeId: 'dead', token: '', nextToken: '' });
+        await model.sync('dead', [{ userId, revision: 1, requestId: 1, state: 'idle' }]);
+      }
+      await lease.start(hooks);
+      await beats(4);
+      expect((await model.usersOf('dead')).userIds).toHaveLength(500);
+      expect(store.reap).toHaveBeenLastCalledWith({ nodeId: 'dead', limit: 100, graceMs });
+      await beats(1);
+      expect((await model.usersOf('dead')).userIds).toEqual([]);
+      expect((await model.renewLease({ nodeId: lease.nodeId, leaseMs })).lapsed).toEqual([]);
+    });
+
+    it('ends the sessions of users who were away for too long', async () => {
+      await lease.start(hooks);
+      const { nodeId } = lease;
+      await model.search({ userId: 'ann', nodeId, requestId: 1, revision: 0, sessionId: 's', token: 't' });
+      await model.suspend({ userId: 'ann', nodeId, requestId: 2, graceMs });
+      const resume = () => model.resume({ userId: 'ann', nodeId, token: 't', nextToken: 't' });
+      await jest.advanceTimersByTimeAsync(graceMs - 1);
+      expect(await resume()).toBeDefined();
+      await model.suspend({ userId: 'ann', nodeId, requestId: 3, graceMs });
+      await jest.advanceTimersByTimeAsync(graceMs + leaseMs / 4);
+      expect(await resume()).toBeUndefined();
+    });
   });
 
   it('keeps beating when the store goes away while it reaps', async () => {
-    await model.register('dead', 500);
+    await model.renewLease({ nodeId: 'dead', leaseMs: 500 });
     await lease.start(hooks);
     const reap = jest.spyOn(store, 'reap').mockRejectedValueOnce(new ChatError('UNAVAILABLE'));
-    await beats(1);
+    await beats(4);
     expect(lease.held).toBe(false);
     await beats(1);
     expect(lease.held).toBe(true);
-    expect(reap).toHaveBeenCalledTimes(2);
+    // That was an interruption.
+    await beats(4);
+    expect(reap.mock.calls.length).toBeGreaterThan(1);
   });
 
   it('is given back at the end, with all that is left of the node', async () => {
     await lease.start(hooks);
     const { nodeId } = lease;
-    await model.search({ userId: 'ann', nodeId, requestId: 1, sessionId: 's' });
+    await model.search({ userId: 'ann', nodeId, requestId: 1, revision: 0, sessionId: 's' });
     await lease.stop();
     expect(lease.held).toBe(false);
     expect(await isValid(nodeId)).toBe(false);
-    await model.register('other', leaseMs);
-    expect(await model.renewLease('other', leaseMs)).toEqual({ lapsed: [] });
+    expect(await model.renewLease({ nodeId: 'other', leaseMs })).toMatchObject({ lapsed: [] });
     const beaten = story.length;
     await beats(8);
     expect(story).toHaveLength(beaten);
@@ -223,11 +466,11 @@ describe('Lease', () => {
   it('is given back when the stop comes during a heartbeat', async () => {
     await lease.start(hooks);
     let answer = (): void => undefined;
-    jest.spyOn(store, 'renewLease').mockImplementationOnce(async (nodeId, ms) => {
+    jest.spyOn(store, 'renewLease').mockImplementationOnce(async renewed => {
       await new Promise<void>(resolve => {
         answer = resolve;
       });
-      return model.renewLease(nodeId, ms);
+      return model.renewLease(renewed);
     });
     await beats(1);
     const stopped = lease.stop();

@@ -1,4 +1,4 @@
-import type { ServerEvents, StateReply } from '@passerby/protocol';
+import type { Receipt, ServerEvents, StateReply } from '@passerby/protocol';
 import {
   ChatService,
   type Clients,
@@ -18,9 +18,16 @@ export type Emitted = { [Name in EventName]: [event: Name, ...args: Parameters<S
 
 /** Clients that remember what each user got. */
 export class RecordedClients implements Clients {
+  /** How many times all were closed. */
   closed = 0;
+  /** Whose connection was closed, or replaced. */
+  readonly closedUsers: string[] = [];
+  readonly replacedUsers: string[] = [];
   /** Is told of every event too, in the moment in which it is emitted. */
   onEvent: (userId: string, emitted: Emitted) => void = () => undefined;
+  onClose: (userId: string) => void = () => undefined;
+  onReplace: (userId: string) => void = () => undefined;
+  onCloseAll: () => void = () => undefined;
   readonly #emitted = new Map<string, Emitted[]>();
 
   emit<Event extends EventName>(userId: string, ...emitted: [Event, ...Parameters<ServerEvents[Event]>]): void {
@@ -29,8 +36,19 @@ export class RecordedClients implements Clients {
     this.onEvent(userId, known);
   }
 
+  close(userId: string): void {
+    this.closedUsers.push(userId);
+    this.onClose(userId);
+  }
+
+  replace(userId: string): void {
+    this.replacedUsers.push(userId);
+    this.onReplace(userId);
+  }
+
   closeAll(): void {
     this.closed++;
+    this.onCloseAll();
   }
 
   /** All that the user got, oldest first. */
@@ -38,6 +56,17 @@ export class RecordedClients implements Clients {
     const emitted = this.#emitted.get(userId) ?? [];
     this.#emitted.set(userId, emitted);
     return emitted;
+  }
+
+  /** The names of the events that the user got. */
+  events(userId: string): string[] {
+    return this.of(userId).map(([event]) => event);
+  }
+
+  /** What the user got in the last event of that name. */
+  last<Event extends EventName>(userId: string, event: Event): Parameters<ServerEvents[Event]>[0] | undefined {
+    const found = this.of(userId).findLast(([name]) => name === event);
+    return found?.[1] as Parameters<ServerEvents[Event]>[0] | undefined;
   }
 
   /** The texts that the user got. */
@@ -62,8 +91,17 @@ export class AnsweringService {
   stop = () => this.#service.stop();
   census = () => this.#service.census();
   connect = (userId: string) => this.#service.connect(userId);
-  disconnect = (userId: string) => this.#service.disconnect(userId);
-  send = (userId: string, text: string) => this.#service.send(userId, text);
+  disconnect = (userId: string, how: 'lost' | 'left' = 'left') => this.#service.disconnect(userId, how);
+  send = (userId: string, text: string, numbering?: { seq: number; sessionId: string }) =>
+    this.#service.send(userId, text, numbering);
+  acknowledge = (userId: string, receipt: Receipt) => this.#service.acknowledge(userId, receipt);
+  resume = (newUserId: string, token?: string, attach: (userId: string) => void = () => undefined) =>
+    this.#service.resume(newUserId, token, attach);
+  stateOf = (userId: string) => this.#service.stateOf(userId);
+
+  get present() {
+    return this.#service.present;
+  }
 
   get ready(): boolean {
     return this.#service.ready;
@@ -96,6 +134,7 @@ export interface TestNode {
 }
 
 export const leaseMs = 4000;
+export const graceMs = 10_000;
 
 /** Several nodes in one process over the in-memory model. */
 export class TestCluster {
@@ -113,7 +152,7 @@ export class TestCluster {
     const counts = { matched: 0, local: 0, remote: 0, dropped: 0 };
     const warnings: string[] = [];
     const log = { info: () => undefined, warn: (_fields: object, text: string) => void warnings.push(text) };
-    const lease = new Lease({ store, leaseMs, log });
+    const lease = new Lease({ store, leaseMs, graceMs, log });
     const clients = new RecordedClients();
     const meter = {
       matched: () => void counts.matched++,
@@ -142,11 +181,27 @@ export class TestCluster {
   }
 
   /** What the registry says of a user; nothing changes by asking. Revision 0: the user is not there. */
-  async registered(userId: string): Promise<UserState & { revision: number }> {
-    // No command has the number 0, so that the store takes it for one that it knows already.
-    const command = { userId, nodeId: '', requestId: 0, reason: 'end', messages: 0, forget: false } as const;
-    const [{ userId: _, ...state } = { userId, revision: 0, state: 'idle' as const }] = await this.store.leave(command);
+  async registered(userId: string): Promise<(UserState | { state: 'away' | 'gone' }) & { revision: number }> {
+    const { node: _, ...state } = await this.#entry(userId);
     return state;
+  }
+
+  /** The id of the node on which the user lives; undefined for one who is away, or not in the registry. */
+  async homeOf(userId: string): Promise<string | undefined> {
+    return (await this.#entry(userId)).node;
+  }
+
+  async #entry(userId: string) {
+    // No command has the number 0, so that the store takes it for one that it knows already.
+    const command = { userId, requestId: 0, reason: 'end', messages: 0, forget: false } as const;
+    for (const nodeId of ['', ...this.nodes.flatMap(node => [...node.store.nodeIds])]) {
+      const [{ userId: _, ...state } = { userId, revision: 0, state: 'idle' as const }] = await this.store.leave({
+        ...command,
+        nodeId,
+      });
+      if (state.state !== 'gone') return { ...state, node: state.revision > 0 && nodeId ? nodeId : undefined };
+    }
+    return { state: 'gone' as const, revision: -1, node: undefined };
   }
 }
 
