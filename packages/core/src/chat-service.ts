@@ -460,6 +460,7 @@ function adopt(user: User, change: PresentUserChange): void {
   if (change.state !== 'paired') return;
   const { partnerNode, ...side } = change.session;
   user.parted = side.partnerId;
-  user.session = before?.sessionId === side.sessionId ? before : { ...side, partnerNode, messages: 0, shown: 0 };
+  user.session =
+    before?.sessionId === side.sessionId ? before : { ...side, partnerNode, messages: 0, sent: 0, shown: 0 };
   user.session.partnerNode = partnerNode;
 }

@@ -134,7 +134,10 @@ export class MemoryPairStore implements PairStore {
       if (entry && entry.nodeId !== nodeId) return elsewhere(entry);
       if (!entry && known.revision === 0) return unknown(known.userId);
       const session = known.state === 'paired' ? known.session : undefined;
-      const agrees = entry?.state === known.state && entry.session?.sessionId === session?.sessionId;
+      const agrees =
+        entry?.revision === known.revision &&
+        entry.state === known.state &&
+        entry.session?.sessionId === session?.sessionId;
       const user = entry && (agrees || entry.revision > known.revision) ? entry : this.#restore(nodeId, known, entry);
       const change = this.#change(user);
       if (change.state !== 'paired' || this.#partnerOf(user)) return change;

@@ -105,7 +105,7 @@ export interface PairStore {
   /**
    * Moves a user to a node, from any other one or from being away, in the same chat or with the same place in the queue.
    * Of the tokens that a user ever had, the present one is good, and the one before it: the client may not have got the
-   * present one. May be repeated. Rejects with {@link LeaseLost} when the lease of `nodeId` is lost.
+   * present one. May be repeated. What rejects is not carried out later: the client may have gone elsewhere. Rejects with {@link LeaseLost} when the lease of `nodeId` is lost.
    * @returns undefined when there is no such user, or the token is none of theirs
    */
   resume(command: ResumeCommand): Promise<Resumed | undefined>;

@@ -192,7 +192,7 @@ export class Reconciler {
       const { session } = user;
       if (isAbsent(change) || !change.unconfirmed || !session) this.#unconfirmed.delete(user);
       else if (this.#unconfirmed.get(user)?.sessionId !== session.sessionId) {
-        this.#unconfirmed.set(user, { sessionId: session.sessionId, deadline: performance.now() + 2 * lease.leaseMs });
+        this.#unconfirmed.set(user, { sessionId: session.sessionId, deadline: performance.now() + lease.leaseMs });
       }
     });
   }

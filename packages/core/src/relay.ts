@@ -47,16 +47,19 @@ export class Relay {
     const { partnerNode } = session;
     if (partnerNode === undefined) throw new ChatError('PARTNER_AWAY', { retryAfterMs: 1000 });
     const message = { id: randomUUID(), message: text, at: Date.now() };
-    const numbered = user.token && numbering ? { ...message, seq: numbering.seq } : message;
+    const seq = user.token && numbering?.seq;
+    const numbered = seq ? { ...message, seq } : message;
+    const isNew = !seq || seq > session.sent;
     // Counted first: the user may end the chat before the other node has the message.
-    count(session, 1);
+    if (isNew) count(session, 1);
     try {
       if (partnerNode === this.#lease.nodeId) this.#sendHere(user, session, numbered);
       else await this.#sendAway(partnerNode, session, numbered);
     } catch (error) {
-      count(session, -1);
+      if (isNew) count(session, -1);
       throw error;
     }
+    if (seq) session.sent = Math.max(session.sent, seq);
     return message;
   }
 
@@ -108,20 +111,20 @@ export class Relay {
   #deliverNow(user: User, sessionId: string, { seq, ...message }: ChatMessage): boolean {
     const { session } = user;
     if (session?.sessionId !== sessionId) return false;
-    if (user.token) {
-      this.#clients.emit(user.userId, 'message', { ...message, sessionId, ...(seq !== undefined && { seq }) });
-    } else if (seq === undefined || seq === session.shown + 1) {
-      this.#clients.emit(user.userId, 'message', message);
-      if (seq !== undefined) {
-        session.shown = seq;
-        this.#confirm(session, false);
-      }
-    } else {
-      // Shown already, or after one that was lost.
-      this.#confirm(session, seq > session.shown);
+    if (seq === undefined) {
+      this.#clients.emit(user.userId, 'message', user.token ? { ...message, sessionId } : message);
+      count(session, 1);
       return true;
     }
-    count(session, 1);
+    const isNew = user.token ? seq > session.shown : seq === session.shown + 1;
+    if (user.token) this.#clients.emit(user.userId, 'message', { ...message, sessionId, seq });
+    else if (isNew) this.#clients.emit(user.userId, 'message', message);
+    if (isNew) {
+      session.shown = seq;
+      count(session, 1);
+    }
+    // Of a plain user's messages, the others were shown already, or come after one that was lost.
+    if (!user.token) this.#confirm(session, seq > session.shown);
     return true;
   }
 

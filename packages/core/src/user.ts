@@ -8,7 +8,9 @@ export interface LocalSession extends Omit<SessionSide, 'partnerNode'> {
   partnerNode: string | undefined;
   /** In both directions; null when it cannot be known, because the user came from another node. */
   messages: number | null;
-  /** For a plain user: the number of the partner's last message that was shown. */
+  /** The highest number of a message of the user's that was passed on, 0 at first. A repeated one does not count. */
+  sent: number;
+  /** The same for messages to the user; for a plain user all up to this one were shown. */
   shown: number;
 }
 
