@@ -10,7 +10,7 @@
 
 if late then return late end
 local user = read(ARGV[3])
-if not user or user.token == '-' or (user.token ~= ARGV[5] and user.previousToken ~= ARGV[5]) then return nil end
+if not user or ARGV[5] == '-' or (user.token ~= ARGV[5] and user.previousToken ~= ARGV[5]) then return nil end
 local lost = leaseLost(ARGV[4])
 if lost then return lost end
 
