@@ -8,10 +8,11 @@
 if late then return late end
 for _, userId in ipairs(redis.call('ZRANGEBYSCORE', awayKey, 0, nowMs, 'LIMIT', 0, ARGV[3])) do
   local user = read(userId)
-  if user and user.node == '-' then
+  if user and user.node == '-' and not user.foreign then
     if user.state == 'p' then endSession(user, 'timeout', '') end
     redis.call('HDEL', usersKey, userId)
   end
-  redis.call('ZREM', awayKey, userId)
+  -- Those of another version are left to nodes of that version.
+  if not (user and user.foreign) then redis.call('ZREM', awayKey, userId) end
 end
 return redis.call('ZCOUNT', awayKey, 0, nowMs)

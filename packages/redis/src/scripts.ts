@@ -17,17 +17,16 @@ declare module 'ioredis' {
   }
 }
 
-/**
- * What makes it possible to leave a full Redis: without this flag, a script does not run at all when no memory is left.
- * It is not for what makes the data grow.
- */
+/** For what makes the data grow: when no memory is left, Redis refuses the script before it has done anything. */
+const notWhenFull = '#!lua\n';
+/** What makes it possible to leave a full Redis. */
 const alsoWhenFull = '#!lua flags=allow-oom\n';
 
 /** Makes the Lua scripts commands of a connection. ioredis loads them where they are missing. */
 export function defineScripts(redis: Redis): void {
   const registry = source('registry');
-  const onRegistry = (name: string, flags = '') => ({ numberOfKeys: 6, lua: flags + registry + source(name) });
-  redis.defineCommand('searchPartner', onRegistry('search-partner'));
+  const onRegistry = (name: string, flags: string) => ({ numberOfKeys: 6, lua: flags + registry + source(name) });
+  redis.defineCommand('searchPartner', onRegistry('search-partner', notWhenFull));
   redis.defineCommand('syncUsers', onRegistry('sync-users', alsoWhenFull));
   redis.defineCommand('leaveChat', onRegistry('leave-chat', alsoWhenFull));
   redis.defineCommand('suspendUser', onRegistry('suspend-user', alsoWhenFull));
