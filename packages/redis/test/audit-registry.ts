@@ -19,8 +19,8 @@ export async function auditRegistry(redis: Redis, location: PoolLocation): Promi
   const entries = new Map<string, Entry>();
   const [users, queued, away] = await Promise.all([
     redis.hgetall(keys.users),
-    redis.zrange(keys.queue, 0, -1, 'WITHSCORES'),
-    redis.zrange(keys.away, 0, -1),
+    redis.zrange(keys.queue, '0', '-1', 'WITHSCORES'),
+    redis.zrange(keys.away, '0', '-1'),
   ]);
   for (const [userId, text] of Object.entries(users)) {
     const fields = /^1 ([iwp]) (\S+) \d+ \d+ (\S+) (\S+) (\S+) (\S+) \S+ \S+$/.exec(text);

@@ -82,7 +82,7 @@ describe('drawing a partner', () => {
     await queue(['ann']);
     await bench.store.renewLease({ nodeId: 'n2', leaseMs: -1 });
     expect(partnerOf(await search('bob'))).toBe('ann');
-    expect(await redis.zrange(keys().queue, 0, -1)).toEqual(lapsed);
+    expect(await redis.zrange(keys().queue, '0', '-1')).toEqual(lapsed);
   });
 
   it('does not look on for ever: a user waits then', async () => {

@@ -91,7 +91,7 @@ describe('an entry of a later version', () => {
         expect(await on.resume('eve', nodeId, 'eve-0', 'eve-1')).toBeUndefined();
       }
       expect(await redis.hget(keys.users, 'eve')).toBe(entry);
-      expect(await redis.zrange(keys.queue, 0, -1)).toEqual(['eve']);
+      expect(await redis.zrange(keys.queue, '0', '-1')).toEqual(['eve']);
     });
 
     it('is left to nodes of that version when its own lapses', async () => {
@@ -113,7 +113,7 @@ describe('an entry of a later version', () => {
       await on.suspend('ann');
       expect(await on.store.expire(10)).toBe(1);
       expect(await redis.hgetall(keys.users)).toEqual({ eve: awayEntry });
-      expect(await redis.zrange(keys.away, 0, -1)).toEqual(['eve']);
+      expect(await redis.zrange(keys.away, '0', '-1')).toEqual(['eve']);
       expect(await on.search('eve', 'n1')).toEqual([{ ...eve, state: 'away' }]);
     });
   });

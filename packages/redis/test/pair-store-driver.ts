@@ -29,6 +29,7 @@ const nodeKinds = {
   die: 1,
   sync: 2,
   'sync what it was told': 2,
+  'sync after a setback': 1,
   'lose data': 0.4,
 } as const;
 
@@ -212,7 +213,8 @@ export class PairStoreDriver {
     if (kind === 'reap') return store.reap({ nodeId, limit: 1000, graceMs: 0 });
     if (kind === 'lapse') return this.#renew(nodeId, -1000);
     if (kind === 'lose data') return this.#bench.loseData();
-    if (kind === 'sync' || kind === 'sync what it was told') return this.#sync(nodeId, place, kind === 'sync');
+    if (kind === 'sync' || kind === 'sync what it was told' || kind === 'sync after a setback')
+      return this.#sync(nodeId, place, kind);
     if (kind === 'renew') {
       const renewal = await this.#renew(nodeId, leaseMs).catch(() => undefined);
       if (renewal) return renewal;
@@ -225,10 +227,13 @@ export class PairStoreDriver {
     return left;
   }
 
-  async #sync(nodeId: string, place: number, all: boolean): Promise<UserChange[]> {
+  async #sync(nodeId: string, place: number, kind: NodeKind): Promise<UserChange[]> {
     const known = this.#visitors.flatMap(visitor => {
-      const change = all ? visitor.newest : visitor.replied;
-      return visitor.node === place && change ? this.#knownOf(visitor, change) : [];
+      const change = kind === 'sync what it was told' ? visitor.replied : visitor.newest;
+      if (visitor.node !== place || !change) return [];
+      // As if the store had forgotten the last two changes.
+      const revision = change.revision + (kind === 'sync after a setback' ? 2 : 0);
+      return this.#knownOf(visitor, { ...change, revision });
     });
     const changes = await this.#bench.store.sync(nodeId, known);
     this.#learn(changes, true);

@@ -45,7 +45,7 @@ function checkSessions(facts: SessionFact[]): void {
 
 /** Whether a step can bring back what the registry had lost, or had been told to forget. */
 function restores({ kind }: Step): boolean {
-  return kind === 'lose data' || kind === 'sync' || kind === 'sync what it was told';
+  return kind === 'lose data' || kind.startsWith('sync');
 }
 
 async function compare(all: Step[]): Promise<void> {
@@ -84,9 +84,6 @@ describe('the model and Redis', () => {
   });
 
   it('do the same, whatever the commands', async () => {
-    await fc.assert(fc.asyncProperty(steps, compare), {
-      numRuns: Number(process.env.MODEL_RUNS ?? 60),
-      seed: process.env.MODEL_SEED ? Number(process.env.MODEL_SEED) : Date.now(),
-    });
+    await fc.assert(fc.asyncProperty(steps, compare), { numRuns: 30 });
   }, 240_000);
 });

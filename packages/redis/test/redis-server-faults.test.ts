@@ -23,8 +23,8 @@ describe('when a Redis', () => {
     const { users, queue, away, members, outbox } = poolKeys(bench.pool.location);
     return {
       users: await redis.hgetall(users),
-      queue: await redis.zrange(queue, 0, -1),
-      away: await redis.zrange(away, 0, -1),
+      queue: await redis.zrange(queue, '0', '-1'),
+      away: await redis.zrange(away, '0', '-1'),
       members: (await redis.smembers(members('n1'))).sort(),
       facts: await redis.xlen(outbox),
     };
