@@ -425,6 +425,7 @@ export class ChatService {
     if (user.gone) return;
     this.#users.delete(user.userId);
     user.gone = true;
+    this.#reconciler.release(user.userId);
     if (state === 'gone') this.#clients.replace(user.userId);
     else this.#clients.close(user.userId);
   }

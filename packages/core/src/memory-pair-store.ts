@@ -134,14 +134,12 @@ export class MemoryPairStore implements PairStore {
       if (entry && entry.nodeId !== nodeId) return elsewhere(entry);
       if (!entry && known.revision === 0) return unknown(known.userId);
       const session = known.state === 'paired' ? known.session : undefined;
-      const agrees =
-        entry?.revision === known.revision &&
-        entry.state === known.state &&
-        entry.session?.sessionId === session?.sessionId;
-      const user = entry && (agrees || entry.revision > known.revision) ? entry : this.#restore(nodeId, known, entry);
+      const same = entry?.state === known.state && entry.session?.sessionId === session?.sessionId;
+      const wins = entry && (entry.revision > known.revision || (entry.revision === known.revision && same));
+      const user = wins ? entry : this.#restore(nodeId, known, entry);
       const change = this.#change(user);
       if (change.state !== 'paired' || this.#partnerOf(user)) return change;
-      const partnerNode = session?.partnerNode;
+      const partnerNode = change.session.sessionId === session?.sessionId ? session.partnerNode : undefined;
       return { ...change, session: { ...change.session, ...(partnerNode && { partnerNode }) }, unconfirmed: true };
     });
   }
@@ -271,14 +269,16 @@ export class MemoryPairStore implements PairStore {
 
   #restore(nodeId: string, known: KnownUser, old: Entry | undefined): Entry {
     const session = known.state === 'paired' ? known.session : undefined;
-    if (old?.session && old.session.sessionId !== session?.sessionId) this.#endSession(old, 'lost', null);
+    const same = old?.state === known.state && old.session?.sessionId === session?.sessionId;
+    if (old?.session && !same) this.#endSession(old, 'lost', null);
     const user = this.#create(known.userId, nodeId, known.token ? [known.token] : []);
     user.requestId = known.requestId;
     user.parted = known.parted;
     const { partnerNode: _, ...side } = session ?? {};
     this.#set(user, known.state, session && (side as typeof session));
     user.revision = known.revision;
-    if (session?.side === 'a') {
+    if (old && same) user.place = old.place;
+    if (session?.side === 'a' && !same) {
       const { sessionId, startedAt, partnerId } = session;
       this.#outbox.add({ kind: 'started', sessionId, userA: user.userId, userB: partnerId, startedAt }, this.#now());
     }

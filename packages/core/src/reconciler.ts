@@ -67,7 +67,12 @@ export class Reconciler {
   /** The registry could not be told that a user is not here: it will be, unless the user is here by then. */
   disown(userId: string): void {
     if (this.#strays.size === 0) this.#options.log.warn({}, 'The store cannot be told that users left. It will be.');
-    this.#addStray(userId);
+    this.#addStray(userId, performance.now() + this.#options.store.settleMs);
+  }
+
+  /** A user lives elsewhere now: the store is told that this node has nothing of them any more. */
+  release(userId: string): void {
+    this.#addStray(userId, 0);
   }
 
   /** Whether something about a user who is not here, or was not until now, may still be carried out. */
@@ -99,8 +104,8 @@ export class Reconciler {
     }
   }
 
-  #addStray(userId: string): void {
-    if (this.#strays.size < maxStrays) this.#strays.set(userId, performance.now() + this.#options.store.settleMs);
+  #addStray(userId: string, from: number): void {
+    if (this.#strays.size < maxStrays) this.#strays.set(userId, from);
     else this.#doubtAll = true;
   }
 
@@ -183,7 +188,7 @@ export class Reconciler {
       changes = await store.sync(lease.nodeId, known);
     } finally {
       // Who left meanwhile may have been restored after that.
-      for (const user of users) if (user.gone) this.#addStray(user.userId);
+      for (const user of users) if (user.gone) this.#addStray(user.userId, performance.now() + store.settleMs);
     }
     apply(changes);
     changes.forEach((change, at) => {

@@ -25,7 +25,7 @@ export function describeNodeBus(name: string, open: () => Promise<NodeBusBench>)
     /** Listens as a node. Answers the list of what it gets from then on. */
     const listen = async (bus: NodeBus, nodeId: string) => {
       const received: NodeMessage[] = [];
-      await bus.listen(nodeId, message => received.push(message));
+      await bus.listen(nodeId, { receive: message => received.push(message), missed: () => undefined });
       return received;
     };
 
@@ -49,6 +49,13 @@ export function describeNodeBus(name: string, open: () => Promise<NodeBusBench>)
       await listen(two, 'n2');
       expect(await one.send('n2', chat('hi'))).toBe(true);
       expect(await one.send('n3', chat('hi'))).toBe(false);
+    });
+
+    it('carries receipts too', async () => {
+      const got = await listen(two, 'n2');
+      const receipt: RoutedMessage = { kind: 'receipt', userId: 'ann', receipt: { sessionId: 's1', upTo: 3 } };
+      await one.send('n2', receipt);
+      await eventually(() => expect(got).toEqual([receipt]));
     });
 
     it('keeps the order between two nodes', async () => {

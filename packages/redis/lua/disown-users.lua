@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes users from a node that does not have them, though the registry says so. Who may resume is away from now on; the
 -- others are removed, and their sessions end.
 -- Atomic, because a session must end for both sides at once, and the user must not have moved elsewhere. Idempotent.

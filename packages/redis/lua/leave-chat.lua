@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Makes a user idle: out of the queue, or out of the session, whose partner becomes idle too. May forget the user.
 -- Atomic, because the session must end for both sides at once, and the outbox and the notice must agree with that; a
 -- user who leaves the queue must not be paired by somebody else in between. Idempotent by request id.

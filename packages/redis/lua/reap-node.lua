@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes users from a node whose lease lapsed, a batch at a time, and at last forgets the node. Who may resume is away
 -- from now on; the others are removed, and their sessions end.
 -- Atomic, because a session must end for both sides at once and be recorded once, whoever else reaps the same node, and
@@ -11,10 +12,14 @@
 if late then return late end
 if lapsesAt(ARGV[3]) > nowMs then return 0 end
 redis.call('ZADD', leasesKey, 0, ARGV[3])
+local foreign = {}
 for _, userId in ipairs(redis.call('SPOP', membersKey, ARGV[4])) do
   local user = read(userId)
   if user and user.node == ARGV[3] then takeAway(user, ARGV[5], 'timeout') end
+  if user and user.foreign == ARGV[3] then foreign[#foreign + 1] = userId end
 end
+-- A node of another version is reaped by nodes of that version.
+if #foreign > 0 then redis.call('SADD', membersKey, unpack(foreign)) end
 local left = redis.call('SCARD', membersKey)
 if left == 0 then redis.call('ZREM', leasesKey, ARGV[3]) end
 return left

@@ -1,7 +1,8 @@
 -- The pair registry: what every script that changes it puts before its own lines.
 -- All keys lie in one pool and carry its hash tag.
 --   KEYS[1] users   hash    userId -> "1 state node requestId revision other sessionId since side token previousToken"
---                           1: version of this format; what a later version adds behind stays. '-': there is none
+--                           1: version of this format; every version begins with these five fields, and what a later
+--                           one adds behind these stays. '-': there is none
 --                           state i, w or p; node: - while the user is away; other: the partner, or the last one
 --                           since: while waiting the µs, while paired the ms since the epoch
 --                           token, previousToken: hashes of what resumes the user; - for a plain user
@@ -28,14 +29,19 @@ local function leaseLost(nodeId)
   return lapsesAt(nodeId) == 0 and redis.error_reply('LEASE_LOST the lease of the node is lost')
 end
 
--- An entry of another version counts as none: only nodes of that version can act for the user.
+-- An entry of another version is never written, as only nodes of that version can act for the user: it comes as one that
+-- lives elsewhere, in no session. foreign: its node, or - while the user is away.
 local function read(userId)
   local raw = redis.call('HGET', usersKey, userId)
   if not raw then return nil end
   local e = { userId = userId }
   e.state, e.node, e.requestId, e.revision, e.other, e.sessionId, e.since, e.side, e.token, e.previousToken, e.rest =
     raw:match('^1 (%a) (%S+) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)(.*)$')
-  if not e.state then return nil end
+  if not e.state then
+    e.foreign, e.revision = raw:match('^%d+ %a (%S+) %d+ (%d+)')
+    e.node = e.foreign == '-' and '-' or '?'
+    if not e.foreign then return nil end
+  end
   e.requestId, e.revision = tonumber(e.requestId), tonumber(e.revision)
   return e
 end

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes, prolongs or gives up the lease of a node, and tells what there is for nodes to do.
 -- Atomic, because a lease must not be prolonged once it is lost: others take the node's users then. A lease that lapsed
 -- and that nobody touched is prolonged. If the epoch of the pool is another than the node knows, Redis has lost its data,

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Gives a user who connects again to the node where they connected: the same chat, or the same place in the queue.
 -- Atomic, because the user must live on one node only, and the partner's node must learn which. The token changes each
 -- time; the one before is good until the new one has been used, as its owner may never have got the new one. So a call
@@ -10,7 +11,7 @@
 
 if late then return late end
 local user = read(ARGV[3])
-if not user or user.token == '-' or (user.token ~= ARGV[5] and user.previousToken ~= ARGV[5]) then return nil end
+if not user or ARGV[5] == '-' or (user.token ~= ARGV[5] and user.previousToken ~= ARGV[5]) then return nil end
 local lost = leaseLost(ARGV[4])
 if lost then return lost end
 

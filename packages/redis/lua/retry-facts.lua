@@ -1,3 +1,4 @@
+#!lua
 -- Moves the oldest refused facts back to the end of the outbox, as they were, for the recorder to try again.
 -- Atomic, because an entry must be in one of the two streams whatever fails. Not idempotent, and need not be: run again,
 -- it moves the next ones, and a fact may be recorded twice.

@@ -1,3 +1,4 @@
+#!lua
 -- Pairs a user with one of the longest-waiting few, or puts the user into the queue; for a skip, first ends a session.
 -- Atomic, because a user who is read as waiting must still be waiting when the pair is written, and both sides, the
 -- queue, the outbox and the notice to the partner's node must change together. Idempotent by request id.

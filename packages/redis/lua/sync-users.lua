@@ -1,6 +1,8 @@
+#!lua flags=allow-oom
 -- Makes the registry and a node agree about users of the node, after either may have missed something. The entry wins if
 -- it is newer than what the node knows. Otherwise the registry has lost writes, or all of its data, and what the node
--- knows is written again; a session then goes on if the partner's node says the same.
+-- knows is written again, also if it is only the revision: what follows must be newer for the node. A session then goes
+-- on if the partner's node says the same.
 -- Atomic, because what is restored must not overwrite a change that came in between. May be repeated.
 -- KEYS and ARGV[1], [2]: see registry.lua; KEYS[6] is of the node
 -- ARGV[3] nodeId  [4] JSON array of { userId, revision, requestId, state, token, other, and while paired also sessionId,
@@ -14,18 +16,19 @@ if late then return late end
 local lost = leaseLost(ARGV[3])
 if lost then return lost end
 
-local function restore(known, old)
-  if old and old.state == 'p' and old.sessionId ~= known.sessionId then endSession(old, 'lost', '') end
+-- same: the entry is in the same state, and only its revision is older.
+local function restore(known, old, same)
+  if old and old.state == 'p' and not same then endSession(old, 'lost', '') end
   local e = { userId = known.userId, state = known.state, node = ARGV[3], requestId = known.requestId,
     revision = known.revision, other = known.other, token = known.token, previousToken = '-',
-    sessionId = known.sessionId or '-', side = known.side or '-', since = known.startedAt or '-' }
+    sessionId = known.sessionId or '-', side = known.side or '-', since = known.startedAt or '-', rest = old and old.rest }
   redis.call('ZREM', queueKey, e.userId)
   redis.call('ZREM', awayKey, e.userId)
   redis.call('SADD', membersKey, e.userId)
   if e.state == 'w' then
-    e.since = string.format('%d%06d', time[1], time[2])
+    e.since = same and old.since or string.format('%d%06d', time[1], time[2])
     redis.call('ZADD', queueKey, e.since, e.userId)
-  elseif e.side == 'a' then
+  elseif e.side == 'a' and not same then
     -- It may have been lost before it was recorded; once more does no harm.
     redis.call('XADD', outboxKey, '*', 'kind', 'started', 'sessionId', e.sessionId, 'userA', e.userId, 'userB', e.other,
       'startedAt', e.since)
@@ -42,11 +45,13 @@ for i, known in ipairs(cjson.decode(ARGV[4])) do
   elseif not e and known.revision == 0 then
     replies[i] = cjson.encode({ userId = known.userId, revision = 0, state = 'i' })
   else
-    local newer = e and e.revision > known.revision
     local same = e and e.state == known.state and (e.state ~= 'p' or e.sessionId == known.sessionId)
-    if not newer and not same then e = restore(known, e) end
+    if not e or e.revision < known.revision or (e.revision == known.revision and not same) then
+      e = restore(known, e, same)
+    end
     local partner = partnerOf(e)
-    local reply = cjson.decode(change(e, partner or { node = known.partnerNode or '-' }))
+    local believed = e.sessionId == known.sessionId and known.partnerNode or '-'
+    local reply = cjson.decode(change(e, partner or { node = believed }))
     reply.unconfirmed = e.state == 'p' and not partner or nil
     replies[i] = cjson.encode(reply)
   end

@@ -24,9 +24,9 @@ const drawnFrom = 8;
 const retryDelaysMs = [50, 250, 500];
 /**
  * A script that Redis begins later than this after the call changes nothing, in ms by Redis's clock. It may have waited in
- * a connection that broke, or in a Redis that was stopped, while its caller went on.
+ * a connection that broke, or in a Redis that was stopped, while its caller went on. About as long as a call may take.
  */
-const lateMs = 2000;
+const lateMs = 1000;
 /** Replies of Redis that say that it did not carry out a command, and that may be another one a moment later. */
 const passing = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|LATE) /;
 
@@ -77,9 +77,12 @@ export class RedisPairStore implements PairStore {
   }
 
   async resume({ userId, nodeId, token, nextToken }: ResumeCommand): Promise<Resumed | undefined> {
-    const reply = await this.#run('resume-user', nodeId, () =>
-      this.#redis.resumeUser(...this.#registry(nodeId), userId, nodeId, token, nextToken),
-    );
+    const call = () => this.#redis.resumeUser(...this.#registry(nodeId), userId, nodeId, token, nextToken);
+    const reply = await this.#run('resume-user', nodeId, call).catch(async error => {
+      // Whoever is told of this goes elsewhere: nothing may bring them here after that.
+      if (!(error instanceof LeaseLost)) await delay(lateMs);
+      throw error;
+    });
     if (!reply) return undefined;
     const [requestId, ...changes] = reply;
     return { requestId, changes: changes.map(parseChange) };

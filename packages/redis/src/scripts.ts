@@ -20,26 +20,29 @@ declare module 'ioredis' {
 }
 
 /**
- * What makes it possible to leave a full Redis: without this flag, a script does not run at all when no memory is left.
- * It is not for what makes the data grow.
+ * Makes the Lua scripts commands of a connection. ioredis loads them where they are missing.
+ *
+ * The first line of a script tells Redis what to do with it when no memory is left: with `allow-oom` it runs, so that a
+ * full Redis can be left; otherwise Redis refuses it before it has done anything.
  */
-const alsoWhenFull = '#!lua flags=allow-oom\n';
-
-/** Makes the Lua scripts commands of a connection. ioredis loads them where they are missing. */
 export function defineScripts(redis: Redis): void {
-  const registry = source('registry');
-  const onRegistry = (name: string, flags = '') => ({ numberOfKeys: 6, lua: flags + registry + source(name) });
   redis.defineCommand('searchPartner', onRegistry('search-partner'));
-  redis.defineCommand('syncUsers', onRegistry('sync-users', alsoWhenFull));
-  redis.defineCommand('leaveChat', onRegistry('leave-chat', alsoWhenFull));
-  redis.defineCommand('suspendUser', onRegistry('suspend-user', alsoWhenFull));
-  redis.defineCommand('resumeUser', onRegistry('resume-user', alsoWhenFull));
-  redis.defineCommand('expireAway', onRegistry('expire-away', alsoWhenFull));
-  redis.defineCommand('disownUsers', onRegistry('disown-users', alsoWhenFull));
-  redis.defineCommand('reapNode', onRegistry('reap-node', alsoWhenFull));
-  redis.defineCommand('renewLease', { numberOfKeys: 4, lua: alsoWhenFull + source('renew-lease') });
+  redis.defineCommand('leaveChat', onRegistry('leave-chat'));
+  redis.defineCommand('suspendUser', onRegistry('suspend-user'));
+  redis.defineCommand('resumeUser', onRegistry('resume-user'));
+  redis.defineCommand('expireAway', onRegistry('expire-away'));
+  redis.defineCommand('syncUsers', onRegistry('sync-users'));
+  redis.defineCommand('disownUsers', onRegistry('disown-users'));
+  redis.defineCommand('reapNode', onRegistry('reap-node'));
+  redis.defineCommand('renewLease', { numberOfKeys: 4, lua: source('renew-lease') });
   redis.defineCommand('setAsideFact', { numberOfKeys: 2, lua: source('set-aside-fact') });
   redis.defineCommand('retryFacts', { numberOfKeys: 2, lua: source('retry-facts') });
+}
+
+/** A script with what all scripts on the registry have in common, behind its own first line. */
+function onRegistry(name: string): { numberOfKeys: number; lua: string } {
+  const [shebang = '', ...lines] = source(name).split('\n');
+  return { numberOfKeys: 6, lua: [shebang, source('registry'), ...lines].join('\n') };
 }
 
 function source(name: string): string {

@@ -18,7 +18,7 @@ describe('drawing a partner', () => {
     for (const userId of users) {
       const position = await redis.zcard(keys().queue);
       await redis.zadd(keys().queue, position, userId);
-      await redis.hset(keys().users, userId, `w ${nodeId} 1 1 ${lastPartner}`);
+      await redis.hset(keys().users, userId, `1 w ${nodeId} 1 1 ${lastPartner} - ${position} - - -`);
       await redis.sadd(keys().members(nodeId), userId);
     }
   };
@@ -26,21 +26,23 @@ describe('drawing a partner', () => {
     await redis.del(keys().users, keys().queue, keys().members('n1'));
   };
   const search = (userId: string): Promise<UserChange[]> =>
-    bench.store.search({ userId, nodeId: 'n1', requestId: ++requestId, sessionId: `s${requestId}` });
+    bench.store.search({ userId, nodeId: 'n1', requestId: ++requestId, revision: 0, sessionId: `s${requestId}` });
+  const renew = (nodeId: string) => bench.store.renewLease({ nodeId, leaseMs: 600_000 });
+  const reap = (nodeId: string) => bench.store.reap({ nodeId, limit: 1000, graceMs: 0 });
   const partnerOf = ([change]: UserChange[]) => (change?.state === 'paired' ? change.session.partnerId : change?.state);
 
   beforeEach(async () => {
     requestId = 10;
     bench = await redisStoreBench();
     redis = await bench.pool.connect();
-    await bench.store.register('n1', 600_000);
-    await bench.store.register('n2', 600_000);
+    await renew('n1');
+    await renew('n2');
   });
 
   afterEach(async () => {
     for (const nodeId of ['n1', 'n2']) {
       await bench.store.releaseLease(nodeId);
-      await bench.store.reap(nodeId, 1000);
+      await reap(nodeId);
     }
     await bench.close();
   });
@@ -62,7 +64,7 @@ describe('drawing a partner', () => {
     for (let round = 0; round < 20; round++) {
       await queue(['ann'], 'n1', whose === 'waiting' ? 'bob' : '-');
       await queue(['cat']);
-      if (whose === 'searching') await redis.hset(keys().users, 'bob', 'i n1 1 1 ann');
+      if (whose === 'searching') await redis.hset(keys().users, 'bob', '1 i n1 1 1 ann - - - - -');
       expect(partnerOf(await search('bob'))).toBe('cat');
       await empty();
     }
@@ -74,24 +76,34 @@ describe('drawing a partner', () => {
     expect(await redis.zcard(keys().queue)).toBe(0);
   });
 
-  it('looks behind the users of lapsed nodes', async () => {
-    const gone = Array.from({ length: 100 }, (_, i) => `gone${i}`);
-    await queue(gone, 'n2');
+  it('looks behind the users of lapsed nodes, who keep their places', async () => {
+    const lapsed = Array.from({ length: 600 }, (_, i) => `lapsed${i}`);
+    await queue(lapsed, 'n2');
     await queue(['ann']);
-    await bench.store.releaseLease('n2');
+    await bench.store.renewLease({ nodeId: 'n2', leaseMs: -1 });
     expect(partnerOf(await search('bob'))).toBe('ann');
-    expect(await redis.zcard(keys().queue)).toBe(0);
+    expect(await redis.zrange(keys().queue, '0', '-1')).toEqual(lapsed);
+  });
+
+  it('does not look on for ever: a user waits then', async () => {
+    const lapsed = Array.from({ length: 640 }, (_, i) => `lapsed${i}`);
+    await queue(lapsed, 'n2');
+    await queue(['ann']);
+    await bench.store.renewLease({ nodeId: 'n2', leaseMs: -1 });
+    expect(partnerOf(await search('bob'))).toBe('waiting');
+    expect(await reap('n2')).toBe(0);
+    expect(partnerOf(await search('bob'))).toBe('ann');
   });
 
   it('names at most ten lapsed nodes at a time', async () => {
     const nodes = Array.from({ length: 12 }, (_, i) => `lapsed${i}`);
     for (const nodeId of nodes) {
-      await bench.store.register(nodeId, 600_000);
+      await renew(nodeId);
       await bench.store.releaseLease(nodeId);
     }
-    const { lapsed } = await bench.store.renewLease('n1', 600_000);
+    const { lapsed } = await renew('n1');
     expect(lapsed).toHaveLength(10);
-    for (const nodeId of nodes) await bench.store.reap(nodeId, 10);
-    expect(await bench.store.renewLease('n1', 600_000)).toEqual({ lapsed: [] });
+    for (const nodeId of nodes) await reap(nodeId);
+    expect(await renew('n1')).toMatchObject({ lapsed: [] });
   });
 });

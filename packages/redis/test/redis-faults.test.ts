@@ -64,21 +64,21 @@ describe('when Redis fails', () => {
     redis = connectRedis({ url: await line.listen(), role: 'test', log, commandTimeoutMs: 2000 });
     await whenReady(redis, 5000);
     store = new RedisPairStore(redis, bench.pool.location);
-    await store.register('n1', 60_000);
+    await store.renewLease({ nodeId: 'n1', leaseMs: 60_000 });
   });
 
   afterEach(async () => {
     redis.disconnect();
     await line.close();
     await bench.store.releaseLease('n1');
-    await bench.store.reap('n1', 100);
+    await bench.store.reap({ nodeId: 'n1', limit: 100, graceMs: 0 });
     await bench.close();
   });
 
   it('carries out a command once whose reply was lost, and gives the reply', async () => {
-    await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, sessionId: 's1' });
+    await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's1' });
     line.loseReply = true;
-    const changes = await store.search({ userId: 'bob', nodeId: 'n1', requestId: 1, sessionId: 's2' });
+    const changes = await store.search({ userId: 'bob', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's2' });
     expect(changes).toMatchObject([{ userId: 'bob', state: 'paired', session: { sessionId: 's2' } }]);
     expect(await bench.outbox.read(10, 1)).toHaveLength(1);
   });
@@ -92,29 +92,30 @@ describe('when Redis fails', () => {
     );
     line.freeze();
     await Promise.all(again);
-    const changes = await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, sessionId: 's1' });
+    const changes = await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's1' });
     expect(changes).toMatchObject([{ state: 'waiting' }]);
     subscriber.disconnect();
   });
 
   it('says so when it cannot be reached', async () => {
     await line.close();
-    const search = store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, sessionId: 's1' });
+    const search = store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's1' });
     await expect(search).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterMs: 1000 });
     const bus = new RedisNodeBus(redis, redis, { prefix: bench.pool.prefix, log });
     const message = { id: 'm', message: 'hi', at: 1 };
     await expect(bus.send('n2', { kind: 'chat', userId: 'ann', sessionId: 's1', message })).rejects.toBeInstanceOf(
       ChatError,
     );
-    await expect(bus.listen('n1', () => undefined)).rejects.toBeInstanceOf(ChatError);
+    const listener = { receive: () => undefined, missed: () => undefined };
+    await expect(bus.listen('n1', listener)).rejects.toBeInstanceOf(ChatError);
   });
 
   it('loads the scripts again when Redis has forgotten them', async () => {
-    await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, sessionId: 's1' });
+    await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's1' });
     await redis.script('FLUSH');
     const found = await Promise.all([
-      store.search({ userId: 'bob', nodeId: 'n1', requestId: 1, sessionId: 's2' }),
-      store.search({ userId: 'cat', nodeId: 'n1', requestId: 1, sessionId: 's3' }),
+      store.search({ userId: 'bob', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's2' }),
+      store.search({ userId: 'cat', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's3' }),
     ]);
     expect(found.map(([change]) => change?.state)).toEqual(['paired', 'waiting']);
   });

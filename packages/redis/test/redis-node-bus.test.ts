@@ -1,12 +1,13 @@
-import type { Log, NodeBus, NodeMessage } from '@passerby/core';
+import type { NodeBus, NodeMessage, RoutedMessage } from '@passerby/core';
+import { eventually } from '../../../tests/support/eventually.ts';
 import { RedisPool } from '../../../tests/support/redis-pool.ts';
 import { describeNodeBus } from '../../core/test/node-bus-contract.ts';
 import { RedisNodeBus } from '../src/index.ts';
 
 const silent = { info: () => undefined, warn: () => undefined };
 
-async function addBus(pool: RedisPool, log: Log = silent): Promise<NodeBus> {
-  return new RedisNodeBus(await pool.connect(), await pool.connect(), { prefix: pool.prefix, log });
+async function addBus(pool: RedisPool): Promise<NodeBus> {
+  return new RedisNodeBus(await pool.connect(), await pool.connect(), { prefix: pool.prefix, log: silent });
 }
 
 describeNodeBus('RedisNodeBus', async () => {
@@ -15,7 +16,7 @@ describeNodeBus('RedisNodeBus', async () => {
 });
 
 describe('RedisNodeBus', () => {
-  const message: NodeMessage = {
+  const message: RoutedMessage = {
     kind: 'chat',
     userId: 'ann',
     sessionId: 's1',
@@ -29,18 +30,58 @@ describe('RedisNodeBus', () => {
 
   afterEach(() => pool.close());
 
-  it('drops what it cannot read, and goes on', async () => {
+  /** A bus that listens as n1, what it got and what it warned of, and a way to send it any text. */
+  const openBus = async () => {
+    const got: NodeMessage[] = [];
     const warnings: string[] = [];
-    const bus = await addBus(pool, { ...silent, warn: (_, text) => void warnings.push(text) });
+    let missed = 0;
+    const subscriber = await pool.connect();
     const redis = await pool.connect();
-    const received = new Promise(resolve => {
-      void bus.listen('n1', resolve).then(async () => {
-        await redis.publish(`${pool.prefix}:node:n1`, 'not JSON');
-        await redis.publish(`${pool.prefix}:node:n1`, '{"kind":"change","change":{"state":"x"}}');
-        await bus.send('n1', message);
-      });
-    });
-    expect(await received).toEqual(message);
-    expect(warnings).toHaveLength(2);
+    const log = { ...silent, warn: (_: object, text: string) => void warnings.push(text) };
+    const bus = new RedisNodeBus(redis, subscriber, { prefix: pool.prefix, log });
+    await bus.listen('n1', { receive: each => got.push(each), missed: () => missed++ });
+    const publish = (text: string) => redis.publish(`${pool.prefix}:node:n1`, text);
+    return { bus, redis, subscriber, publish, got, warnings, missed: () => missed };
+  };
+
+  it('drops what it cannot read, and goes on', async () => {
+    const { bus, publish, got, warnings } = await openBus();
+    await publish('not JSON');
+    await publish('{"v":1,"kind":"change","change":{"state":"x"}}');
+    await bus.send('n1', message);
+    await eventually(() => expect(got).toEqual([message]));
+    expect(warnings).toEqual(Array(2).fill('A message from another node could not be used. It was dropped.'));
+  });
+
+  it('drops messages of another version, and says so once', async () => {
+    const { bus, publish, got, warnings } = await openBus();
+    const change = { userId: 'ann', revision: 1, state: 'i' };
+    await publish(JSON.stringify({ v: 2, kind: 'change', change }));
+    await publish(JSON.stringify({ kind: 'change', change }));
+    await publish(JSON.stringify({ v: 1, kind: 'change', change, later: true }));
+    await bus.send('n1', message);
+    const known = { kind: 'change', change: { userId: 'ann', revision: 1, state: 'idle' }, later: true };
+    await eventually(() => expect(got).toEqual([known, message]));
+    expect(warnings).toEqual([
+      'Another node sends messages of a version that this node does not know. They are dropped.',
+    ]);
+  });
+
+  it('marks what it sends with its version', async () => {
+    const { bus, subscriber } = await openBus();
+    const texts: unknown[] = [];
+    subscriber.on('message', (_, text: string) => texts.push(JSON.parse(text)));
+    await bus.send('n1', message);
+    await eventually(() => expect(texts).toEqual([{ v: 1, ...message }]));
+  });
+
+  it('says that it may have missed something once it receives again after a gap', async () => {
+    const { bus, redis, subscriber, got, missed } = await openBus();
+    expect(missed()).toBe(0);
+    await redis.client('KILL', 'ID', String(await subscriber.client('ID')));
+    await eventually(() => expect(missed()).toBe(1));
+    await bus.send('n1', message);
+    await eventually(() => expect(got).toEqual([message]));
+    expect(missed()).toBe(1);
   });
 });

@@ -1,4 +1,4 @@
 import { describePairStore } from '../../core/test/pair-store-contract.ts';
 import { redisStoreBench } from './redis-store-bench.ts';
 
-describePairStore('RedisPairStore', redisStoreBench);
+describePairStore('RedisPairStore', () => redisStoreBench());

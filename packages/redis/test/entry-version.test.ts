@@ -1,0 +1,120 @@
+import type { Redis } from 'ioredis';
+import { knownFrom, StoreCommands } from '../../core/test/store-commands.ts';
+import { poolKeys } from '../src/keys.ts';
+import { type RedisStoreBench, redisStoreBench } from './redis-store-bench.ts';
+
+/* Nodes of two versions run side by side while a new one is rolled out. */
+describe('an entry of a later version', () => {
+  let bench: RedisStoreBench;
+  let on: StoreCommands;
+  let redis: Redis;
+  let keys: ReturnType<typeof poolKeys>;
+
+  beforeEach(async () => {
+    on = await StoreCommands.open(async () => {
+      bench = await redisStoreBench();
+      return bench;
+    });
+    ({ redis } = bench);
+    keys = poolKeys(bench.pool.location);
+  });
+
+  afterEach(() => on.close());
+
+  describe('with fields behind those of this one', () => {
+    const later = ' of a later version';
+    const add = async (userId: string) => redis.hset(keys.users, userId, (await entryOf(userId)) + later);
+    const entryOf = (userId: string) => redis.hget(keys.users, userId);
+
+    it('keeps them, whatever is written', async () => {
+      await on.searchResumable('ann');
+      await on.searchResumable('bob', 'n2');
+      await add('ann');
+      await add('bob');
+      await on.suspend('ann');
+      await on.resume('ann', 'n1', 'ann-0', 'ann-1');
+      const known = knownFrom((await on.search('ann'))[0], { requestId: 50, token: 'ann-1', revision: 20 });
+      await on.store.sync('n1', [known]);
+      await on.store.disown('n1', ['ann'], 0);
+      await on.leave('bob', 'n2');
+      await on.search('bob', 'n2');
+      await on.lapse('n2');
+      await on.store.reap({ nodeId: 'n2', limit: 10, graceMs: 0 });
+      expect(await entryOf('ann')).toMatch(/ ann-1 - of a later version$/);
+      expect(await entryOf('bob')).toMatch(/ bob-0 - of a later version$/);
+    });
+  });
+
+  describe('of another format', () => {
+    const entry = '2 w later 7 30 {"whatever":"it holds"}';
+    const awayEntry = '2 w - 7 30 {"whatever":"it holds"}';
+
+    /** What a node of that version would have left of a user who waits. */
+    const addForeign = async (nodeId: string) => {
+      await redis.hset(keys.users, 'eve', nodeId === '-' ? awayEntry : entry);
+      if (nodeId === '-') await redis.zadd(keys.away, 1, 'eve');
+      else {
+        await redis.sadd(keys.members(nodeId), 'eve');
+        await redis.zadd(keys.queue, 1, 'eve');
+      }
+    };
+    const removeForeign = async () => {
+      await redis.hdel(keys.users, 'eve');
+      await redis.zrem(keys.away, 'eve');
+      await redis.zrem(keys.queue, 'eve');
+      await redis.del(keys.members('later'));
+      await redis.zrem(keys.leases, 'later');
+    };
+    const eve = { userId: 'eve', revision: 30 };
+
+    afterEach(removeForeign);
+
+    it('is not drawn', async () => {
+      await on.register('later');
+      await addForeign('later');
+      expect(await on.search('ann')).toMatchObject([{ state: 'waiting' }]);
+      expect((await on.search('bob'))[0]).toMatchObject({ session: { partnerId: 'ann' } });
+      expect(await redis.hget(keys.users, 'eve')).toBe(entry);
+    });
+
+    it('is as one of another node for the commands of this version', async () => {
+      await on.register('later');
+      await addForeign('later');
+      for (const nodeId of ['n1', 'later']) {
+        const gone = [{ ...eve, state: 'gone' }];
+        expect(await on.search('eve', nodeId)).toEqual(gone);
+        expect(await on.search('eve', nodeId, { revision: 20 })).toEqual(gone);
+        expect(await on.leave('eve', nodeId, { forget: true })).toEqual(gone);
+        expect(await on.suspend('eve', nodeId)).toEqual(gone);
+        expect(await on.store.sync(nodeId, [{ ...eve, revision: 99, requestId: 9, state: 'idle' }])).toEqual(gone);
+        expect(await on.store.disown(nodeId, ['eve'], 0)).toEqual([]);
+        expect(await on.resume('eve', nodeId, 'eve-0', 'eve-1')).toBeUndefined();
+      }
+      expect(await redis.hget(keys.users, 'eve')).toBe(entry);
+      expect(await redis.zrange(keys.queue, '0', '-1')).toEqual(['eve']);
+    });
+
+    it('is left to nodes of that version when its own lapses', async () => {
+      await on.lapse('later');
+      await addForeign('later');
+      await redis.sadd(keys.members('n1'), 'eve');
+      expect(await on.store.reap({ nodeId: 'later', limit: 10, graceMs: 0 })).toBe(1);
+      expect(await redis.hget(keys.users, 'eve')).toBe(entry);
+      expect(await redis.smembers(keys.members('later'))).toEqual(['eve']);
+      // From a node that the user has left, nothing is kept.
+      await on.lapse('n1');
+      expect(await on.store.reap({ nodeId: 'n1', limit: 10, graceMs: 0 })).toBe(0);
+      expect(await redis.exists(keys.members('n1'))).toBe(0);
+    });
+
+    it('is left to nodes of that version when the user was away for too long', async () => {
+      await addForeign('-');
+      await on.searchResumable('ann');
+      await on.suspend('ann');
+      expect(await on.store.expire(10)).toBe(1);
+      expect(await redis.hgetall(keys.users)).toEqual({ eve: awayEntry });
+      expect(await redis.zrange(keys.away, '0', '-1')).toEqual(['eve']);
+      expect(await on.search('eve', 'n1')).toEqual([{ ...eve, state: 'away' }]);
+    });
+  });
+});
