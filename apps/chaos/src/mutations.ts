@@ -1,0 +1,35 @@
+/** One change to the code that was built, to see that the checker finds what it breaks. */
+export interface Mutation {
+  /** What it makes wrong. */
+  does: string;
+  /** The built file, below the project's folder. */
+  file: string;
+  /** The exact text to replace; it must be there once. */
+  from: string;
+  to: string;
+  /** Where the code runs: in the nodes, or in this process, which holds the clients. */
+  where: 'nodes' | 'clients';
+  /** What brings it to light. */
+  faults: readonly string[];
+}
+
+export const mutations: Record<string, Mutation> = {
+  fencing: {
+    does: 'A node shows a message to its recipient without looking at the session.',
+    file: 'packages/core/dist/chat-service.js',
+    from: `if (user.session?.sessionId !== sessionId)
+            return false;
+        user.session.messages++;`,
+    to: '',
+    where: 'nodes',
+    faults: ['redis-slow'],
+  },
+  idempotence: {
+    does: 'The pair registry does again, or late, what a user has already commanded something newer after.',
+    file: 'packages/redis/lua/search-partner.lua',
+    from: 'if requestId <= user.requestId then return reply() end',
+    to: '',
+    where: 'nodes',
+    faults: ['node-late'],
+  },
+};
