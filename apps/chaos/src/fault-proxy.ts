@@ -178,7 +178,7 @@ class Pipe {
     if (bytes === undefined) {
       if (this.#from.destroyed) this.#to.destroySoon();
       else this.#to.end();
-    } else if (!this.#to.write(bytes)) {
+    } else if (!this.#to.write(bytes) && !this.#from.isPaused()) {
       this.#from.pause();
       this.#to.once('drain', () => this.#from.resume());
     }

@@ -2,7 +2,13 @@ import type { Ack, ClientEvents, ServerEvents, StateReply } from '@passerby/prot
 import { io, type Socket } from 'socket.io-client';
 import type { Diary } from './diary.ts';
 import type { Door } from './door.ts';
+import type { Operation } from './history.ts';
 import type { Participant } from './participant.ts';
+
+type ChatSocket = Socket<ServerEvents, ClientEvents>;
+/** The types of the library do not know that an optional acknowledgement gets an error, too, when there is a time limit. */
+type Impatient = ReturnType<Socket['timeout']>;
+type Answer<Reply extends object> = (error: Error | null, reply: Ack<Reply>) => void;
 
 /** Every question must have been answered by then; a connection attempt, too. */
 export const answerWithinMs = 10_000;
@@ -11,7 +17,7 @@ export const answerWithinMs = 10_000;
 export class PlainParticipant implements Participant {
   readonly #door: Door;
   readonly #diary: Diary;
-  #socket: Socket<ServerEvents, ClientEvents> | undefined;
+  #socket: ChatSocket | undefined;
   #state: Participant['state'] = 'gone';
   #session: string | undefined;
   #sent = 0;
@@ -29,7 +35,7 @@ export class PlainParticipant implements Participant {
     const diary = this.#diary;
     diary.newUser();
     const connecting = diary.ask('connect');
-    const socket: Socket<ServerEvents, ClientEvents> = io(this.#door.url, {
+    const socket: ChatSocket = io(this.#door.url, {
       ...{ transports: ['websocket'], forceNew: true, reconnection: false, timeout: answerWithinMs },
     });
     this.#socket = socket;
@@ -67,15 +73,15 @@ export class PlainParticipant implements Participant {
   }
 
   search(): void {
-    this.#command('search', socket => socket.emitWithAck('search', {}));
+    this.#command('search', (socket, answer) => socket.emit('search', {}, answer));
   }
 
   skip(): void {
-    this.#command('skip', socket => socket.emitWithAck('skip'));
+    this.#command('skip', (socket, answer) => socket.emit('skip', answer));
   }
 
   end(): void {
-    this.#command('end', socket => socket.emitWithAck('end_chat'));
+    this.#command('end', (socket, answer) => socket.emit('end_chat', answer));
   }
 
   send(): void {
@@ -85,13 +91,8 @@ export class PlainParticipant implements Participant {
     const operation = this.#diary.ask('send', { session, n: this.#sent });
     const text = this.#diary.text(session, this.#sent);
     const socket = this.#socket;
-    socket
-      .timeout(answerWithinMs)
-      .emitWithAck('message', { message: text })
-      .then(
-        answer => this.#diary.answered(operation, answer),
-        () => this.#diary.settle(operation, 'unknown', socket.connected ? 'TIMEOUT' : 'CONNECTION'),
-      );
+    const answer = this.#answer(socket, operation);
+    (socket as unknown as Socket).timeout(answerWithinMs).emit('message', { message: text }, answer);
   }
 
   drop(): void {
@@ -102,20 +103,23 @@ export class PlainParticipant implements Participant {
     this.#end('left');
   }
 
-  #command(
-    op: 'search' | 'skip' | 'end',
-    emit: (socket: ReturnType<Socket<ServerEvents, ClientEvents>['timeout']>) => Promise<Ack<StateReply>>,
-  ): void {
+  #command(op: 'search' | 'skip' | 'end', emit: (socket: Impatient, answer: Answer<StateReply>) => void): void {
     const socket = this.#socket;
     if (!socket?.connected) return;
     const operation = this.#diary.ask(op, { session: this.#session });
-    emit(socket.timeout(answerWithinMs)).then(
-      answer => {
-        this.#diary.answered(operation, answer);
-        if (answer.ok && socket === this.#socket && answer.state !== 'paired') this.#become(answer.state);
-      },
-      () => this.#diary.settle(operation, 'unknown', socket.connected ? 'TIMEOUT' : 'CONNECTION'),
-    );
+    const answer = this.#answer<StateReply>(socket, operation);
+    emit((socket as unknown as Socket).timeout(answerWithinMs), (error, reply) => {
+      answer(error, reply);
+      if (!error && reply.ok && socket === this.#socket && reply.state !== 'paired') this.#become(reply.state);
+    });
+  }
+
+  /** A callback and not a promise: what arrives in one piece with the answer must not come before it in the history. */
+  #answer<Reply extends object>(socket: ChatSocket, operation: Operation): Answer<Reply> {
+    return (error, reply) => {
+      if (error) this.#diary.settle(operation, 'unknown', socket.connected ? 'TIMEOUT' : 'CONNECTION');
+      else this.#diary.answered(operation, reply);
+    };
   }
 
   #become(state: Participant['state'], session?: string): void {
