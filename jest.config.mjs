@@ -13,7 +13,7 @@ export default {
   // These publish ES modules only.
   transformIgnorePatterns: ['/node_modules/(?!(uuid|get-port|httpxy)/)'],
   moduleNameMapper: {
-    '^@passerby/(protocol|core|redis|database)$': '<rootDir>/packages/$1/src/index.ts',
+    '^@passerby/(protocol|client|core|redis|database)$': '<rootDir>/packages/$1/src/index.ts',
     // The generated Prisma client names the ES module of a file that also comes as CommonJS.
     '^(@prisma/client/runtime/query_compiler_.*)\\.mjs$': '$1.js',
   },

@@ -1,0 +1,168 @@
+import type { Ack, ClientEvents, ServerEvents, Welcome } from '@passerby/protocol';
+import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+import { ChatError } from './chat-error.ts';
+import { retryDelay } from './retry-delay.ts';
+
+/** To open a connection may take this long, and so may the welcome after that. A node that hangs must not hold clients up. */
+const defaultTimeoutMs = 8000;
+
+export type SocketIoOptions = Partial<ManagerOptions & SocketOptions>;
+
+export interface ConnectionHandlers {
+  /** The token to resume with, if there is one. */
+  token: () => string | undefined;
+  /** The server knows who this is: events may be sent, and come, from now on. */
+  up: (welcome: Welcome) => void;
+  /** The connection is lost, and is being made again. */
+  down: () => void;
+  /** The server has closed the connection for good. */
+  closed: (error: ChatError) => void;
+  /** The server says, with a reason, that something is not possible now. */
+  refused: (error: ChatError) => void;
+}
+
+type Reply = Ack<object> | undefined;
+
+/**
+ * A connection to any node, made again whenever it is lost.
+ *
+ * socket.io-client keeps what is sent while it is offline, and sends it in whatever chat comes next; so nothing is given to
+ * it before the welcome, and what it kept all the same is thrown away. Each attempt is started here: that way all failures,
+ * also those after which socket.io-client would give up, wait in the same way.
+ */
+export class Connection {
+  readonly #handlers: ConnectionHandlers;
+  readonly #socket: Socket<ServerEvents, ClientEvents>;
+  readonly #answers = new Set<(reply: Reply) => void>();
+  #waiters: { resolve: () => void; reject: (error: ChatError) => void }[] = [];
+  #up = false;
+  /** Why it is closed for good, or is about to be. */
+  #end: ChatError | undefined;
+  #closed = false;
+  #failed = 0;
+  #retryAfterMs = 0;
+  /** The next attempt, or the end of this one. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(url: string, options: SocketIoOptions, handlers: ConnectionHandlers) {
+    this.#handlers = handlers;
+    const timeout = options.timeout ?? defaultTimeoutMs;
+    this.#socket = io(url, {
+      ...options,
+      timeout,
+      forceNew: true,
+      autoConnect: false,
+      reconnection: false,
+      auth: (send: (auth: object) => void) => send({ resume: handlers.token() ?? true }),
+    });
+    this.#socket.on('welcome', welcome => this.#welcomed(welcome));
+    this.#socket.on('error', (_text, { code, retryAfterMs }) => {
+      const error = new ChatError(code, retryAfterMs);
+      if (code === 'REPLACED') this.#end = error;
+      else this.#refused(error);
+    });
+    this.#socket.on('disconnect', reason => this.#lost(reason === 'io server disconnect'));
+    this.#socket.on('connect_error', error => {
+      const { data } = error as { data?: { code?: ChatError['code']; retryAfterMs?: number } };
+      if (data?.code) this.#refused(new ChatError(data.code, data.retryAfterMs));
+      this.#lost(false);
+    });
+    this.#socket.io.on('open', () => {
+      // Not `socket.disconnect`, which would mean that the user leaves for good.
+      this.#startTimer(timeout, () => this.#socket.io.engine.close());
+    });
+  }
+
+  open(): void {
+    this.#socket.connect();
+  }
+
+  /** Calls the listener for what the server sends after the welcome. */
+  on<Name extends Exclude<keyof ServerEvents, 'welcome' | 'error'>>(
+    event: Name,
+    listener: (payload: Parameters<ServerEvents[Name]>[0]) => void,
+  ): void {
+    const whenUp = (payload: Parameters<ServerEvents[Name]>[0]): void => {
+      if (this.#up) listener(payload);
+    };
+    this.#socket.on(event, whenUp as never);
+  }
+
+  /** Resolves when it is up. Rejects when it is closed for good. */
+  ready(): Promise<void> {
+    if (this.#up) return Promise.resolve();
+    if (this.#closed) return Promise.reject(this.#end);
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  }
+
+  /**
+   * Sends an event, now or never. `answer` is called in the order in which events come from the server; with undefined if
+   * the connection is not up, or is lost before the answer.
+   */
+  request<Name extends keyof ClientEvents>(event: Name, payload: object | null, answer: (reply: Reply) => void): void {
+    if (!this.#up) {
+      answer(undefined);
+      return;
+    }
+    const once = (reply: Reply): void => {
+      if (this.#answers.delete(once)) answer(reply);
+    };
+    this.#answers.add(once);
+    const emitter = this.#socket as unknown as { emit: (...args: unknown[]) => void };
+    emitter.emit(event, ...(payload ? [payload, once] : [once]));
+  }
+
+  /** Tells the server that the user leaves, and closes for good. */
+  close(error: ChatError): void {
+    this.#end = error;
+    this.#closed = true;
+    this.#drop();
+    this.#socket.disconnect();
+    for (const { reject } of this.#waiters.splice(0)) reject(error);
+  }
+
+  #welcomed(welcome: Welcome): void {
+    clearTimeout(this.#timer);
+    this.#failed = 0;
+    this.#retryAfterMs = 0;
+    this.#up = true;
+    this.#handlers.up(welcome);
+    for (const { resolve } of this.#waiters.splice(0)) resolve();
+  }
+
+  #refused(error: ChatError): void {
+    this.#retryAfterMs = error.retryAfterMs ?? 0;
+    this.#handlers.refused(error);
+  }
+
+  #lost(forGood: boolean): void {
+    if (this.#closed) return;
+    const wasUp = this.#up;
+    this.#drop();
+    if (forGood || this.#end) {
+      const error = this.#end ?? new ChatError('CLOSED');
+      this.close(error);
+      this.#handlers.closed(error);
+      return;
+    }
+    const waitMs = retryDelay(this.#failed++);
+    // A client that the server asked to wait does not come before that, nor at the same time as all others.
+    const afterMs = this.#retryAfterMs > 0 ? this.#retryAfterMs + waitMs : waitMs;
+    this.#retryAfterMs = 0;
+    this.#startTimer(afterMs, () => this.#socket.connect());
+    if (wasUp) this.#handlers.down();
+  }
+
+  #drop(): void {
+    clearTimeout(this.#timer);
+    this.#up = false;
+    // What was sent in the moment in which the server's silence was noticed.
+    this.#socket.sendBuffer.length = 0;
+    for (const answer of [...this.#answers]) answer(undefined);
+  }
+
+  #startTimer(ms: number, task: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(task, ms);
+  }
+}

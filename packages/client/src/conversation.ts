@@ -1,0 +1,86 @@
+import type { Ack, Matched } from '@passerby/protocol';
+import type { Connection } from './connection.ts';
+import { Incoming } from './incoming.ts';
+import { Outgoing } from './outgoing.ts';
+import type { OwnMessage } from './own-message.ts';
+import type { SavedChat } from './saved-chat.ts';
+
+/** A session, as the user sees it. */
+export interface Session extends Matched {
+  /** The partner has lost the connection, and may come back. */
+  partnerAway: boolean;
+}
+
+export interface ConversationOptions {
+  connection: Connection;
+  session: Session;
+  /** Where it was left, if this client was in it before. */
+  restored: SavedChat['session'];
+  /** {@link Conversation.state} is no longer what it was. */
+  changed: () => void;
+  progress: (message: OwnMessage) => void;
+  notInChat: () => void;
+}
+
+/** The messages of one session, in both directions. Sends nothing before `start` or `resume`. */
+export class Conversation {
+  readonly outgoing: Outgoing;
+  readonly incoming: Incoming;
+  session: Session;
+
+  constructor({ connection, session, restored, ...handlers }: ConversationOptions) {
+    const { sessionId } = session;
+    this.session = session;
+    this.outgoing = new Outgoing({
+      ...handlers,
+      sessionId,
+      state: restored?.outgoing,
+      transmit: (message, answer) => connection.request('message', message, answer),
+    });
+    this.incoming = new Incoming({
+      shown: restored?.shown,
+      transmit: (receipt, failed) => {
+        connection.request('received', { sessionId, ...receipt }, reply => {
+          const retryAfterMs = whenToRepeat(reply);
+          if (retryAfterMs !== undefined) failed(retryAfterMs);
+        });
+      },
+    });
+  }
+
+  get state(): NonNullable<SavedChat['session']> {
+    return { sessionId: this.session.sessionId, shown: this.incoming.shown, outgoing: this.outgoing.state };
+  }
+
+  /** Sends what is kept, from the first, as soon as the partner is there. */
+  start(): void {
+    if (!this.session.partnerAway) this.outgoing.start();
+  }
+
+  /** Something may have been lost on the way: asks the partner to send again, and does so too. */
+  resume(): void {
+    this.incoming.ask();
+    this.start();
+  }
+
+  /** There is no connection. */
+  interrupt(): void {
+    this.incoming.stop();
+    this.outgoing.stop();
+  }
+
+  /** @returns whether that was news */
+  setPartnerAway(partnerAway: boolean): boolean {
+    if (this.session.partnerAway === partnerAway) return false;
+    this.session = { ...this.session, partnerAway };
+    if (partnerAway) this.outgoing.stop();
+    else this.outgoing.start();
+    return true;
+  }
+}
+
+/** A receipt that failed is sent again, except where there is no chat; after a lost connection, `resume` sends one. */
+function whenToRepeat(reply: Ack<object> | undefined): number | undefined {
+  if (!reply || reply.ok || reply.error.code === 'NOT_IN_CHAT') return undefined;
+  return reply.error.retryAfterMs ?? 1000;
+}

@@ -1,0 +1,73 @@
+import type { Receipt } from '@passerby/protocol';
+import { Paced } from './paced.ts';
+
+/** Receipts are cumulative: one in this time is enough for all the messages that came in it. */
+const receiptMs = 400;
+
+/** What was asked for is on its way; it is asked for again after this time if it did not come. */
+const askAgainMs = 1000;
+
+export interface IncomingOptions {
+  /** The number of the last message that was shown. */
+  shown?: number | undefined;
+  /** Sends a receipt. Calls `failed` when the server could not pass it on, and says when to try again. */
+  transmit: (receipt: Pick<Receipt, 'upTo' | 'resend'>, failed: (retryAfterMs: number) => void) => void;
+}
+
+/** Shows the partner's messages of one session once and in order, and tells the partner which were shown. */
+export class Incoming {
+  readonly #transmit: IncomingOptions['transmit'];
+  #shown: number;
+  readonly #receipt = new Paced(receiptMs, () => this.#send({ upTo: this.#shown }));
+  readonly #request = new Paced(askAgainMs, () => this.#send({ upTo: this.#shown, resend: true }));
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ shown = 0, transmit }: IncomingOptions) {
+    this.#shown = shown;
+    this.#transmit = transmit;
+  }
+
+  /** The number of the last message that was shown. */
+  get shown(): number {
+    return this.#shown;
+  }
+
+  /** Shows a message, unless it was shown already or an earlier one is missing. One without a number is always shown. */
+  take(seq: number | undefined, show: () => void): void {
+    if (seq === undefined) {
+      show();
+      return;
+    }
+    if (seq > this.#shown + 1) {
+      this.#request.run();
+      return;
+    }
+    if (seq === this.#shown + 1) {
+      this.#shown = seq;
+      this.#request.reset();
+      show();
+    }
+    // A repeated one is acknowledged again: the receipt for it was lost.
+    this.#receipt.run();
+  }
+
+  /** Something may have been lost on the way: asks the partner to send again what was not shown. */
+  ask(): void {
+    this.stop();
+    this.#request.run();
+  }
+
+  /** Sends nothing until something comes, or `ask`. */
+  stop(): void {
+    clearTimeout(this.#retry);
+    this.#receipt.reset();
+    this.#request.reset();
+  }
+
+  #send(receipt: Pick<Receipt, 'upTo' | 'resend'>): void {
+    this.#transmit(receipt, retryAfterMs => {
+      clearTimeout(this.#retry);
+      this.#retry = setTimeout(() => (receipt.resend ? this.#request : this.#receipt).run(), retryAfterMs);
+    });
+  }
+}

@@ -1,0 +1,214 @@
+import type { Ack, Receipt } from '@passerby/protocol';
+import { ChatError } from './chat-error.ts';
+import { KeptMessage, type OwnMessage } from './own-message.ts';
+import { Paced } from './paced.ts';
+
+/*
+ * The own messages of one session, from `add` until the partner has them. Numbers are places in this queue:
+ *
+ *     1 … delivered | … accepted | … tried | …
+ *     └─ gone ─────┘ └─ kept ────────────────┘
+ *
+ *   delivered   the partner's client has shown all up to this number, and they are dropped here
+ *   accepted    a server has passed all up to this number on
+ *   tried       all up to this number have been sent: the same as `accepted`, or one more
+ *   next        the one to be sent next; after an interruption it goes back to the first that is kept
+ *
+ * One message is under way to the server at a time. So the server sees them in order; and when it refuses one for good
+ * (INVALID_MESSAGE), no later one has been sent yet, and the next can have its number: the numbers have no gap, and none
+ * names two texts.
+ */
+
+/** More messages than this are not kept. */
+export const maxKept = 100;
+
+/** Where nothing says when to try again. */
+const retryMs = 1000;
+
+/** A partner may ask for all messages again and again; it is done this often at the most. */
+const againMs = 500;
+
+/** What has to be known to go on elsewhere, such as after the page was loaded again. */
+export interface OutgoingState {
+  delivered: number;
+  accepted: number;
+  /** Those after `delivered`. */
+  texts: string[];
+}
+
+export interface NumberedMessage {
+  message: string;
+  seq: number;
+  sessionId: string;
+}
+
+export interface OutgoingOptions {
+  sessionId: string;
+  state?: OutgoingState | undefined;
+  /** Sends a message; calls `answer` once, with undefined when the connection was lost before the answer. */
+  transmit: (message: NumberedMessage, answer: (reply: Ack<object> | undefined) => void) => void;
+  /** {@link Outgoing.state} is no longer what it was. */
+  changed: () => void;
+  /** A message's status is no longer what it was. */
+  progress: (message: OwnMessage) => void;
+  /** The server says that there is no such chat. Unless {@link Outgoing.end} follows, it is tried again. */
+  notInChat: () => void;
+}
+
+/** Numbers, keeps and sends messages until they are delivered. Sends only between `start` and `stop`. */
+export class Outgoing {
+  readonly #options: OutgoingOptions;
+  readonly #kept: KeptMessage[];
+  #delivered: number;
+  #accepted: number;
+  #tried: number;
+  #next: number;
+  #open = false;
+  #underWay = false;
+  #pause: ReturnType<typeof setTimeout> | undefined;
+  readonly #again = new Paced(againMs, () => this.#goBack());
+
+  constructor(options: OutgoingOptions) {
+    const { delivered, accepted, texts } = options.state ?? { delivered: 0, accepted: 0, texts: [] };
+    this.#options = options;
+    this.#kept = texts.map(text => new KeptMessage(options.sessionId, text));
+    this.#delivered = delivered;
+    this.#accepted = accepted;
+    // The next one may have been on its way when the state was saved.
+    this.#tried = Math.min(accepted + 1, delivered + texts.length);
+    this.#next = delivered + 1;
+    for (const [place, message] of this.#kept.entries()) {
+      const seq = delivered + 1 + place;
+      message.maybeShown = seq <= this.#tried;
+      if (seq <= accepted) message.status = 'sent';
+    }
+  }
+
+  get state(): OutgoingState {
+    return {
+      delivered: this.#delivered,
+      accepted: this.#accepted,
+      texts: this.#kept.map(({ text }) => text),
+    };
+  }
+
+  /** Those that are not delivered yet, oldest first. */
+  get kept(): readonly OwnMessage[] {
+    return this.#kept;
+  }
+
+  /** Keeps a message, and sends it as soon as possible. Throws `OUTGOING_FULL`. */
+  add(text: string): OwnMessage {
+    if (this.#kept.length >= maxKept) throw new ChatError('OUTGOING_FULL');
+    const message = new KeptMessage(this.#options.sessionId, text);
+    this.#kept.push(message);
+    this.#options.changed();
+    this.#sendNext();
+    return message;
+  }
+
+  /** The way to the partner is open, perhaps after an interruption: sends everything that is not delivered. */
+  start(): void {
+    this.#open = true;
+    this.#endPause();
+    this.#goBack();
+  }
+
+  /** The way to the partner is interrupted. */
+  stop(): void {
+    this.#open = false;
+    this.#endPause();
+    this.#again.reset();
+  }
+
+  /** The session is over: what is not delivered fails with this error. */
+  end(error: ChatError): void {
+    this.stop();
+    for (const message of this.#kept.splice(0)) {
+      message.fail(error);
+      this.#options.progress(message);
+    }
+  }
+
+  /** The partner's client says what it has shown. */
+  receive({ upTo, resend }: Pick<Receipt, 'upTo' | 'resend'>): void {
+    // Whatever a partner says, what was never sent is not delivered.
+    const count = Math.min(upTo, this.#tried) - this.#delivered;
+    const shown = count > 0 ? this.#kept.splice(0, count) : [];
+    this.#delivered += shown.length;
+    this.#accepted = Math.max(this.#accepted, this.#delivered);
+    this.#next = Math.max(this.#next, this.#delivered + 1);
+    if (shown.length > 0) this.#options.changed();
+    for (const message of shown) {
+      message.deliver();
+      this.#options.progress(message);
+    }
+    if (resend && this.#open) this.#again.run();
+  }
+
+  #goBack(): void {
+    this.#next = this.#delivered + 1;
+    this.#sendNext();
+  }
+
+  #sendNext(): void {
+    if (!this.#open || this.#underWay || this.#pause !== undefined) return;
+    const message = this.#kept[this.#next - this.#delivered - 1];
+    if (!message) return;
+    const seq = this.#next++;
+    this.#tried = Math.max(this.#tried, seq);
+    this.#underWay = true;
+    message.maybeShown = true;
+    this.#options.transmit({ message: message.text, seq, sessionId: this.#options.sessionId }, reply => {
+      this.#underWay = false;
+      // After a lost connection, `start` comes.
+      if (!reply) return;
+      this.#answered(message, seq, reply);
+      this.#sendNext();
+    });
+  }
+
+  #answered(message: KeptMessage, seq: number, reply: Ack<object>): void {
+    // The receipt was faster, or the session is over.
+    if (message.status === 'delivered' || message.status === 'failed') return;
+    if (reply.ok) {
+      this.#accepted = Math.max(this.#accepted, seq);
+      if (message.status === 'sent') return;
+      message.status = 'sent';
+      this.#options.changed();
+      this.#options.progress(message);
+    } else if (reply.error.code === 'INVALID_MESSAGE') {
+      // One that a server passed on before, and another refuses now, may have been shown: its number stays taken.
+      if (seq > this.#accepted) this.#drop(message, new ChatError('INVALID_MESSAGE'));
+    } else {
+      this.#next = Math.min(this.#next, seq);
+      this.#pauseFor(reply.error.retryAfterMs ?? retryMs);
+      if (reply.error.code === 'NOT_IN_CHAT') this.#options.notInChat();
+    }
+  }
+
+  /** Gives up the message after the accepted ones. Its number is free for the next one. */
+  #drop(message: KeptMessage, error: ChatError): void {
+    this.#kept.splice(this.#accepted - this.#delivered, 1);
+    this.#tried = this.#accepted;
+    this.#next = Math.min(this.#next, this.#accepted + 1);
+    message.maybeShown = false;
+    message.fail(error);
+    this.#options.changed();
+    this.#options.progress(message);
+  }
+
+  #pauseFor(ms: number): void {
+    // A receipt or an interruption may come meanwhile: neither shortens what the server asked for but a new connection.
+    this.#endPause();
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#sendNext();
+    }, ms);
+  }
+
+  #endPause(): void {
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+  }
+}
