@@ -1,6 +1,7 @@
 import { checkComplaints } from './checks/complaints.ts';
 import { checkLeftovers } from './checks/leftovers.ts';
 import { checkMessages } from './checks/messages.ts';
+import { checkResumed } from './checks/resumed.ts';
 import { checkRows } from './checks/rows.ts';
 import { checkSessions } from './checks/sessions.ts';
 import { checkSilence } from './checks/silence.ts';
@@ -28,6 +29,7 @@ export function check(history: History): Verdict {
     ...checkSessions(timeline),
     ...checkMessages(timeline, excuse),
     ...told.violations,
+    ...checkResumed(timeline, excuse),
     ...checkSilence(timeline, excuse),
     ...checkRows(timeline, excuse),
     ...checkLeftovers(timeline),

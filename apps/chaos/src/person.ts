@@ -40,6 +40,8 @@ export class Person {
     const { participant } = this;
     const { state } = participant;
     if (state === 'gone') participant.connect();
+    // What is written while the connection is away is kept by a client that resumes.
+    if (state === 'away') participant.send();
     if (state === 'gone' || state === 'connecting' || state === 'away') return;
     const act = this.#choose(state);
     if (act === 'burst') for (let n = 0; n < burst; n++) participant.send();

@@ -14,6 +14,7 @@ import type { Options } from './options.ts';
 import { Person } from './person.ts';
 import { PlainParticipant } from './plain-participant.ts';
 import { seededRandom } from './random.ts';
+import { ResumingParticipant } from './resuming-participant.ts';
 import { rollCall } from './roll-call.ts';
 import { watchStalls } from './watch-stalls.ts';
 import { World } from './world.ts';
@@ -67,8 +68,11 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
           const own = seededRandom(random.whole(0, 2 ** 31));
           const door = await Door.open(world.nodes, own);
           doors.push(door);
-          const diary = new Diary(recording, `p${index + 1}`, 'plain');
-          return new Person(new PlainParticipant(door, diary), own, options.rate);
+          const kind = options.clients === 'both' ? (['resuming', 'plain'] as const)[index % 2] : options.clients;
+          const diary = new Diary(recording, `p${index + 1}`, kind ?? 'plain');
+          const participant =
+            kind === 'resuming' ? new ResumingParticipant(door, diary) : new PlainParticipant(door, diary);
+          return new Person(participant, own, options.rate);
         }),
       );
       recording.add({ kind: 'phase', phase: 'load' });

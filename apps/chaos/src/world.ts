@@ -59,7 +59,8 @@ export class World {
       launch: async (incarnation, started) => {
         this.#postgresUrl = undefined;
         const dir = join(options.dir, 'postgres');
-        const server = await PostgresServer.start({ dir, fast: true, logFile: this.#log(incarnation) });
+        // Not `fast`: that forgets, when it is killed, what it has just committed.
+        const server = await PostgresServer.start({ dir, logFile: this.#log(incarnation) });
         started(server.process);
         this.#postgresUrl = new URL(server.url);
       },

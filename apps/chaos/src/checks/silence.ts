@@ -12,8 +12,8 @@ function unanswered({ users, faults, closingAt }: Timeline, excuse: (reason: str
       if (event.kind !== 'op' || (event.outcome !== undefined && event.code !== 'TIMEOUT') || event.at > closingAt)
         continue;
       const { at, endedAt = Infinity, op } = event;
-      // A user who has just gone does not wait for the answer.
-      if (event.outcome === undefined && user.goneAt !== undefined) continue;
+      // A user who has just gone does not wait for the answer; and a message that waits for its partner is not a question.
+      if (event.outcome === undefined && (user.goneAt !== undefined || op === 'send')) continue;
       const node = op === 'connect' ? undefined : nodeAt(user, at);
       const halted = faults.some(
         ({ at: from, healedAt = Infinity, halts }) =>

@@ -15,6 +15,8 @@ export function checkTold(timeline: Timeline, excuse: (reason: string) => void):
     if (stays.length !== 2 || !one || !other) continue;
     judge(one, other, timeline, told, excuse);
     judge(other, one, timeline, told, excuse);
+    judgeAway(one, other, timeline, told);
+    judgeAway(other, one, timeline, told);
   }
   return told;
 }
@@ -45,11 +47,39 @@ function judge(stay: Stay, other: Stay, timeline: Timeline, told: Told, excuse: 
   });
 }
 
+/** A client that resumes is told that its partner, who resumes too, is away; if that one is not back before. */
+function judgeAway(stay: Stay, other: Stay, timeline: Timeline, told: Told): void {
+  const { users, history, closingAt } = timeline;
+  const user = users.get(stay.user);
+  const away = users.get(other.user);
+  if (user?.client !== 'resuming' || away?.client !== 'resuming') return;
+  const { boundMs } = history.settings;
+  const overAt = Math.min(endOfStay(stay), endOfStay(other), stay.askedAt ?? Infinity);
+  for (const [downAt, upAt] of away.downs) {
+    if (downAt < other.from || downAt > overAt) continue;
+    const deadline = deadlineOf(downAt, stay, other, timeline);
+    const news = user.events.find(
+      event => event.kind === 'away' && event.session === stay.session && event.at >= downAt - boundMs,
+    );
+    if (news && deadline <= downAt + boundMs) told.delays.push({ at: downAt, ms: Math.max(0, news.at - downAt) });
+    if (Math.min(upAt, overAt, news?.at ?? Infinity) <= deadline || deadline > closingAt) continue;
+    told.violations.push({
+      check: 'not told',
+      at: downAt,
+      text: `${stay.user} was not told that ${other.user} was away from session ${stay.session}.`,
+      users: [stay.user, other.user],
+    });
+  }
+}
+
 /** When it was certain that the other side is not in the session any more, and why. */
 function causeOf(other: Stay, timeline: Timeline): { at: number; why: string } | undefined {
-  const { user, from, leftAt, goneAt, toldAt, replacedAt } = other;
+  const { user, from, leftAt, toldAt, replacedAt } = other;
   const { leaseMs, graceMs } = timeline.history.settings;
   const resuming = timeline.users.get(user)?.client === 'resuming';
+  // Who goes while away is expected back until the grace time is over.
+  const lastDownAt = timeline.users.get(user)?.downs.find(([, to]) => to === other.goneAt)?.[0];
+  const goneAt = lastDownAt === undefined ? other.goneAt : lastDownAt + graceMs;
   const causes: { at: number | undefined; why: string }[] = [
     { at: leftAt, why: `${user} left it` },
     { at: goneAt, why: `${user} was gone` },
@@ -64,9 +94,6 @@ function causeOf(other: Stay, timeline: Timeline): { at: number; why: string } |
     const costsLease = !['node-late', 'node-slow', 'redis-slow', 'rolling-restart', 'node-restart'].includes(name);
     if (resuming || !lostLease || !costsLease || at < from || at > goneWithNodeAt) continue;
     causes.push({ at, why: `the node of ${user} (${node}) was lost (${name})` });
-  }
-  for (const [downAt, upAt] of timeline.users.get(user)?.downs ?? []) {
-    if (downAt >= from && upAt > downAt + graceMs) causes.push({ at: downAt + graceMs, why: `${user} stayed away` });
   }
   return causes
     .flatMap(({ at, why }) => (at === undefined ? [] : [{ at, why }]))
