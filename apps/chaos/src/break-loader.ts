@@ -1,4 +1,5 @@
 // Given to Node with --import, and the name of a mutation as its query: makes that mutation in what this process loads.
+// The harness loads it in the same way before it loads the client library.
 import fs from 'node:fs';
 import { register, syncBuiltinESMExports } from 'node:module';
 import { mutate, mutationNamed } from './mutate.ts';

@@ -61,6 +61,11 @@ export class FaultProxy {
     for (const link of this.#links) link.reset();
   }
 
+  /** Ends all connections for those who opened them. What is held back goes its way all the same, when healed. */
+  abandon(): void {
+    for (const link of this.#links) link.abandon();
+  }
+
   /** All is well again; what was held back is passed on. */
   heal(): void {
     this.#refusing = false;
@@ -113,6 +118,10 @@ class Link {
     this.weather.held.clear();
     this.weather.delayMs = 0;
     for (const pipe of this.#pipes) pipe.flush();
+  }
+
+  abandon(): void {
+    this.#sockets[0].resetAndDestroy();
   }
 
   reset(): void {

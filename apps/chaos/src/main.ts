@@ -9,7 +9,6 @@ import { mutate, mutationNamed } from './mutate.ts';
 import { mutations } from './mutations.ts';
 import { type Options, OptionsError, parseOptions } from './options.ts';
 import { explain, report } from './report.ts';
-import { run } from './run.ts';
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
@@ -26,7 +25,9 @@ process.exit();
 
 /** @returns 1 when something was found that must never happen */
 async function runOnce(options: Options): Promise<number> {
-  if (options.broken !== undefined) await applies(options.broken);
+  if (options.broken !== undefined) await makeWrong(options.broken);
+  // Only now: it loads the client library, which may have to be wrong.
+  const { run } = await import('./run.ts');
   const again = `--seed ${options.seed}${options.faults ? ` --faults ${options.faults}` : ''}`;
   say(`Seed ${options.seed}. The same faults once more: npm run test:chaos -- ${again} --minutes ${options.minutes}`);
   if (options.broken) say(`Made wrong on purpose: ${mutationNamed(options.broken).does}`);
@@ -59,8 +60,9 @@ async function replay(file: string): Promise<number> {
   return 1;
 }
 
-/** Makes sure, before anything starts, that the mutation can be made. */
-async function applies(name: string): Promise<void> {
+/** Makes sure, before anything starts, that the mutation can be made; and makes it, if it is for this process. */
+async function makeWrong(name: string): Promise<void> {
   const mutation = mutationNamed(name);
   mutate(await readFile(join(projectDir, mutation.file), 'utf8'), mutation);
+  if (mutation.where === 'clients') await import(new URL(`./break-loader.js?${name}`, import.meta.url).href);
 }

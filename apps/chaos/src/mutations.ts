@@ -2,7 +2,7 @@
 export interface Mutation {
   /** What it makes wrong. */
   does: string;
-  /** The built file, below the project's folder. */
+  /** The file that is loaded, below the project's folder. */
   file: string;
   /** The exact text to replace; it must be there once. */
   from: string;
@@ -25,11 +25,20 @@ export const mutations: Record<string, Mutation> = {
     faults: ['redis-slow'],
   },
   idempotence: {
-    does: 'The pair registry does again, or late, what a user has already commanded something newer after.',
+    does: 'The pair registry does once more, or late, what the user has commanded something newer after.',
     file: 'packages/redis/lua/search-partner.lua',
     from: 'if requestId <= user.requestId then return reply() end',
     to: '',
     where: 'nodes',
-    faults: ['node-late'],
+    faults: ['node-echo'],
+  },
+  resend: {
+    does: 'The client library does not send again what may have been lost.',
+    file: 'packages/client/dist/outgoing.js',
+    from: `#goBack() {
+        this.#next = this.#delivered + 1;`,
+    to: '#goBack() {',
+    where: 'clients',
+    faults: ['node-kill', 'node-reset'],
   },
 };

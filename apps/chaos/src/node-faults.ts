@@ -12,7 +12,7 @@ const shortMs: [number, number] = [500, 3000];
 
 /** A node loses something between it and Redis. */
 function cut(
-  how: (node: ChatNode, random: Random) => void,
+  how: (node: ChatNode, random: Random) => Promise<void> | void,
   [least, most]: [number, number],
   end: (node: ChatNode, random: Random) => void = node => node.proxy.heal(),
 ): FaultKind {
@@ -103,6 +103,24 @@ export const nodeFaults: Record<string, FaultKind> = {
   'node-deaf': cut(node => node.proxy.cut(['back']), longMs, healOrReset),
   /** What is on its way is held back while new connections work; it arrives when the node has long given it up. */
   'node-late': cut(node => node.proxy.cut(both, { present: true }), [4000, 7000]),
+  /**
+   * Again and again, its connections are reset for the node only: commands that it gives up, or gives once more, are carried
+   * out a moment later.
+   */
+  'node-echo': cut(
+    async (node, random) => {
+      const times = random.whole(3, 8);
+      for (let n = 0; n < times; n++) {
+        node.proxy.cut(['there'], { present: true });
+        await delay(400);
+        node.proxy.abandon();
+        await delay(random.whole(250, 400));
+        node.proxy.heal();
+        await delay(800);
+      }
+    },
+    [0, 0],
+  ),
   /** Its connections to Redis are reset once: replies are lost. */
   'node-reset': cut(node => node.proxy.reset(), [0, 0]),
   /** Everything between it and Redis takes its time. */

@@ -13,13 +13,23 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise(resolve => setTimeout(resolve, 5));
 }
 
-async function open(): Promise<Socket & { text: string }> {
+/** `once` would reject at the error that comes before. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise(resolve => socket.once('close', () => resolve()));
+}
+
+function dial(): Socket & { text: string } {
   const socket = Object.assign(connect(proxy.port, '127.0.0.1'), { text: '' });
   sockets.push(socket);
   socket.on('error', () => {});
   socket.on('data', data => {
     socket.text += data;
   });
+  return socket;
+}
+
+async function open(): Promise<Socket & { text: string }> {
+  const socket = dial();
   await once(socket, 'connect');
   return socket;
 }
@@ -63,18 +73,22 @@ describe('FaultProxy', () => {
   it('holds back what is said, and passes it on when healed', async () => {
     const socket = await open();
     await ask(socket, 'a');
-    proxy.cut(['there']);
-    socket.write('b');
-    const other = await open();
-    other.write('c');
-    proxy.reset();
-    expect(received).toBe('a');
-    const third = await open();
-    third.write('d');
-    // It has left our side when the end is confirmed; the proxy passes nothing all the same.
+    proxy.cut(['there'], { present: true });
+    socket.write('held');
+    // What a later connection says is passed on, so the other had its time, too.
+    await ask(await open(), 'b');
+    expect(received).toBe('ab');
     proxy.heal();
-    await until(() => third.text === '<d>');
-    expect(received).toBe('ad');
+    await until(() => socket.text === '<a><held>');
+  });
+
+  it('holds back what later connections say', async () => {
+    proxy.cut(['there']);
+    const socket = await open();
+    socket.write('held');
+    expect(received).toBe('');
+    proxy.heal();
+    await until(() => socket.text === '<held>');
   });
 
   it('holds back the answers only', async () => {
@@ -100,13 +114,25 @@ describe('FaultProxy', () => {
     await until(() => received === 'ablate');
   });
 
+  it('passes on what was held on a connection that it has reset for its sender', async () => {
+    const socket = await open();
+    await ask(socket, 'a');
+    proxy.cut(['there'], { present: true });
+    socket.write('held');
+    await ask(await open(), 'b');
+    proxy.abandon();
+    await closed(socket);
+    expect(received).toBe('ab');
+    proxy.heal();
+    await until(() => received === 'abheld');
+  });
+
   it('refuses, and ends what is open', async () => {
     const socket = await open();
     await ask(socket, 'a');
     proxy.refuse();
-    await once(socket, 'close');
-    const other = await open();
-    await once(other, 'close');
+    await closed(socket);
+    await closed(dial());
     proxy.heal();
     await ask(await open(), 'b');
     expect(received).toBe('ab');

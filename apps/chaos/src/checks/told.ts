@@ -91,7 +91,14 @@ function causeOf(other: Stay, timeline: Timeline): { at: number; why: string } |
     const node = nodeAt(timeline.users.get(user), at);
     const lostLease = node !== undefined && [...halts, ...cuts].includes(node) && healedAt - at > leaseMs + 1500;
     // Slowness, or only what is on its way, costs no lease.
-    const costsLease = !['node-late', 'node-slow', 'redis-slow', 'rolling-restart', 'node-restart'].includes(name);
+    const costsLease = ![
+      'node-late',
+      'node-echo',
+      'node-slow',
+      'redis-slow',
+      'rolling-restart',
+      'node-restart',
+    ].includes(name);
     if (resuming || !lostLease || !costsLease || at < from || at > goneWithNodeAt) continue;
     causes.push({ at, why: `the node of ${user} (${node}) was lost (${name})` });
   }
