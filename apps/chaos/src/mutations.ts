@@ -16,18 +16,20 @@ export interface Mutation {
 export const mutations: Record<string, Mutation> = {
   fencing: {
     does: 'A node shows a message to its recipient without looking at the session.',
-    file: 'packages/core/dist/chat-service.js',
-    from: `if (user.session?.sessionId !== sessionId)
+    file: 'packages/core/dist/relay.js',
+    from: `if (session?.sessionId !== sessionId)
             return false;
-        user.session.messages++;`,
-    to: '',
+        if (user.token) {`,
+    to: `if (!session)
+            return false;
+        if (user.token) {`,
     where: 'nodes',
     faults: ['redis-slow'],
   },
   idempotence: {
     does: 'The pair registry does once more, or late, what the user has commanded something newer after.',
     file: 'packages/redis/lua/search-partner.lua',
-    from: 'if requestId <= user.requestId then return reply() end',
+    from: 'if user and requestId <= user.requestId then return { change(user, partnerOf(user)) } end',
     to: '',
     where: 'nodes',
     faults: ['node-echo'],

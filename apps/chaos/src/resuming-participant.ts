@@ -11,6 +11,8 @@ export class ResumingParticipant implements Participant {
   readonly #door: Door;
   readonly #diary: Diary;
   readonly #sends = new Map<OwnMessage, Operation>();
+  /** Commands that are not done yet. */
+  readonly #commands = new Set<{ operation: Operation; askedAt: number }>();
   #chat: Chat | undefined;
   #connecting: Operation | undefined;
   /** The session that the present user is in, as far as it is in the history. */
@@ -104,6 +106,11 @@ export class ResumingParticipant implements Participant {
       diary.gone('lost');
       this.#forget();
       diary.newUser();
+      // The library gives its commands once more, for whoever it is now.
+      for (const command of this.#commands) {
+        diary.settle(command.operation, 'unknown', 'CONNECTION');
+        command.operation = diary.ask(command.operation.op);
+      }
     }
     if (!resumed) diary.named(socketId);
     if (this.#connecting) diary.settle(this.#connecting, 'ok');
@@ -121,18 +128,18 @@ export class ResumingParticipant implements Participant {
   #command(op: 'search' | 'skip' | 'end', give: (chat: Chat) => Promise<unknown>): void {
     const chat = this.#chat;
     if (!chat) return;
-    const operation = this.#diary.ask(op, { session: this.#session });
-    const askedAt = performance.now();
-    const { user } = this.#diary;
+    const command = { operation: this.#diary.ask(op, { session: this.#session }), askedAt: performance.now() };
+    this.#commands.add(command);
     give(chat).then(
       () => {
+        if (!this.#commands.delete(command)) return;
         const sessionId = chat.session?.sessionId;
         const state = { state: chat.state, ...(sessionId !== undefined && { sessionId }) };
-        // The library looked after its own user; who was replaced meanwhile got no answer.
-        if (user === this.#diary.user) this.#diary.answered(operation, { ok: true, ...state });
-        else this.#diary.settle(operation, 'unknown', 'CONNECTION');
+        this.#diary.answered(command.operation, { ok: true, ...state });
       },
       (error: unknown) => {
+        if (!this.#commands.delete(command)) return;
+        const { operation, askedAt } = command;
         if (error instanceof ChatError && error.code !== 'CLOSED') this.#diary.settle(operation, 'failed', error.code);
         else this.#diary.settle(operation, 'unknown', this.#upAt < askedAt ? 'TIMEOUT' : 'CONNECTION');
       },
@@ -168,6 +175,8 @@ export class ResumingParticipant implements Participant {
     this.#connecting = undefined;
     this.#diary.gone(how);
     this.#forget();
+    for (const { operation } of this.#commands) this.#diary.settle(operation, 'unknown', 'CONNECTION');
+    this.#commands.clear();
     this.#upAt = Number.POSITIVE_INFINITY;
     chat.close();
   }

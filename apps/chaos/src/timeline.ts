@@ -31,6 +31,8 @@ export interface UserTimeline {
   /** Messages that were shown while the user was not in their session, and where it was. */
   strays: { at: number; from: string; session: string; n: number; now: string | undefined }[];
   goneAt: number | undefined;
+  /** Whether it was waiting when it was gone. */
+  goneWaiting: boolean;
   /** When it got a connection, and to which node. */
   ups: { at: number; node: string }[];
   /** When it had no connection, from and to. */
@@ -101,7 +103,7 @@ export function nodeAt(user: UserTimeline | undefined, at: number): string | und
 }
 
 function newUser(user: string): UserTimeline {
-  const nothing = { userId: undefined, client: 'plain' as const, goneAt: undefined };
+  const nothing = { userId: undefined, client: 'plain' as const, goneAt: undefined, goneWaiting: false };
   return { user, ...nothing, events: [], stays: [], strays: [], ups: [], downs: [] };
 }
 
@@ -134,6 +136,8 @@ class Walker {
   /** The user asked to leave this session, and no answer said that it did not happen. */
   #perhapsLeft: Stay | undefined;
   #downAt: number | undefined;
+  /** What the last answer said, unless something came after it. */
+  #waiting = false;
 
   constructor(user: UserTimeline) {
     this.#user = user;
@@ -158,7 +162,8 @@ class Walker {
       this.#stay.leftAt = endedAt;
       this.#stay = undefined;
     }
-    if (!this.#mayBeMatched()) this.#wants = reply.state === 'waiting';
+    this.#waiting = reply.state === 'waiting';
+    if (!this.#mayBeMatched()) this.#wants = this.#waiting;
   }
 
   #asked(operation: Operation): void {
@@ -189,6 +194,7 @@ class Walker {
       );
     }
     if (before) before.replacedAt = at;
+    this.#waiting = false;
     this.#stay = { user: this.#user.user, session, from: at, matched: true };
     this.#user.stays.push(this.#stay);
     this.#wants = this.#mayBeMatched();
@@ -199,6 +205,7 @@ class Walker {
     if (!stay) this.#user.stays.push({ user: this.#user.user, session, from: at, matched: false, toldAt: at });
     else stay.toldAt ??= at;
     if (stay === undefined || stay === this.#stay) {
+      this.#waiting = false;
       if (stay) this.#stay = undefined;
       this.#wants = this.#mayBeMatched() || (stay !== undefined && this.#perhapsLeft === stay);
     }
@@ -218,6 +225,7 @@ class Walker {
   #gone(at: number): void {
     if (this.#downAt !== undefined) this.#user.downs.push([this.#downAt, at]);
     this.#user.goneAt = at;
+    this.#user.goneWaiting = this.#waiting;
     if (this.#stay) this.#stay.goneAt = at;
     this.#stay = undefined;
   }

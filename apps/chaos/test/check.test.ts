@@ -151,6 +151,45 @@ describe('the checker', () => {
     });
   });
 
+  describe('a user who resumes', () => {
+    const back = (seconds: number) =>
+      new WrittenHistory()
+        .comeToStay('ann', 'bob')
+        .pair('s', 2, 'ann', 'bob')
+        .add({ kind: 'down', at: 10_000, user: 'ann' })
+        .add({ kind: 'away', at: 10_100, user: 'bob', session: 's' })
+        .add({ kind: 'gone', at: seconds * 1000, user: 'ann', how: 'lost' })
+        .over('s', 16, 'bob');
+
+    it('is the same user', () => {
+      expect(back(12).found()).toEqual(['not resumed']);
+      expect(back(15).found()).toEqual([]);
+    });
+
+    it('may be lost with a node that was cut off for long, which is counted', () => {
+      const cut = back(12)
+        .fault({ at: 1000, healedAt: 9000, cuts: ['node-1#1'] })
+        .verdict();
+      expect(cut.violations).toEqual([]);
+      expect([...cut.excused.values()]).toEqual([1]);
+      expect(
+        back(12)
+          .fault({ at: 8000, healedAt: 9000, cuts: ['node-1#1'] })
+          .found(),
+      ).toEqual(['not resumed']);
+    });
+
+    it('is known to be away', () => {
+      const absent = new WrittenHistory().comeToStay('ann', 'bob').pair('s', 2, 'ann', 'bob');
+      absent
+        .add({ kind: 'down', at: 10_000, user: 'ann' })
+        .add({ kind: 'up', at: 20_000, user: 'ann', node: 'node-1#1' });
+      absent.part('s', 30, 'ann', 'bob');
+      expect(absent.found()).toEqual(['not told']);
+      expect(absent.add({ kind: 'away', at: 12_000, user: 'bob', session: 's' }).found()).toEqual([]);
+    });
+  });
+
   describe('a question', () => {
     const silent = () =>
       history().ask({ user: 'ann', op: 'search', seconds: 2, endedAt: 12_000, outcome: 'unknown', code: 'TIMEOUT' });
