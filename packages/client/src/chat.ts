@@ -130,7 +130,10 @@ export class Chat {
     return this.#command('search', options);
   }
 
-  /** Leaves this session for another partner, in one step. A second call for the same session does nothing more. */
+  /**
+   * Leaves this session for another partner, in one step; without a session, searches. It never leaves another session than
+   * the one of the moment of the call, so that a second call does nothing more.
+   */
   skip(options?: CommandOptions): Promise<ChatState> {
     return this.#command('skip', options);
   }
@@ -322,7 +325,7 @@ export class Chat {
       case 'search':
         return repeated && this.#state !== 'idle';
       case 'skip':
-        return this.#state !== 'idle' && this.session?.sessionId !== sessionId;
+        return this.#state === 'waiting' || (this.#state === 'paired' && this.session?.sessionId !== sessionId);
       case 'end_chat':
         return repeated && this.#state === 'idle';
     }

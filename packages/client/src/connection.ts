@@ -77,15 +77,12 @@ export class Connection {
     this.#socket.connect();
   }
 
-  /** Calls the listener for what the server sends after the welcome. */
+  /** Calls the listener for what the server sends. */
   on<Name extends Exclude<keyof ServerEvents, 'welcome' | 'error'>>(
     event: Name,
     listener: (payload: Parameters<ServerEvents[Name]>[0]) => void,
   ): void {
-    const whenUp = (payload: Parameters<ServerEvents[Name]>[0]): void => {
-      if (this.#up) listener(payload);
-    };
-    this.#socket.on(event, whenUp as never);
+    this.#socket.on(event, listener as never);
   }
 
   /** Resolves when it is up. Rejects when it is closed for good. */
@@ -131,7 +128,7 @@ export class Connection {
   }
 
   #refused(error: ChatError): void {
-    this.#retryAfterMs = error.retryAfterMs ?? 0;
+    if (!this.#up) this.#retryAfterMs = error.retryAfterMs ?? 0;
     this.#handlers.refused(error);
   }
 

@@ -25,7 +25,10 @@ export const maxKept = 100;
 /** Where nothing says when to try again. */
 const retryMs = 1000;
 
-/** A partner may ask for all messages again and again; it is done this often at the most. */
+/**
+ * A partner who is back asks for messages that are being sent again anyway, and a bad one could ask without end: it is done
+ * this often at the most.
+ */
 const againMs = 500;
 
 /** What has to be known to go on elsewhere, such as after the page was loaded again. */
@@ -111,7 +114,8 @@ export class Outgoing {
   start(): void {
     this.#open = true;
     this.#endPause();
-    this.#goBack();
+    this.#again.reset();
+    this.#again.run();
   }
 
   /** The way to the partner is interrupted. */

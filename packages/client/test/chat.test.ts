@@ -1,3 +1,4 @@
+import { Socket as Engine } from 'engine.io-client';
 import type { Chat, ChatEvents, ChatOptions, ChatStorage } from '../src/index.ts';
 import { connect } from '../src/index.ts';
 import { FakeServer } from './fake-server.ts';
@@ -166,13 +167,26 @@ describe('a chat', () => {
     for (const transports of [['websocket'], ['polling']]) {
       const second = open({ socketOptions: { transports } });
       server.fates.search = ['matched right after'];
-      expect(await second.chat.search()).toBe('paired');
+      await second.chat.search();
+      expect(await first.next('matched')).toEqual(await second.next('matched'));
+      expect(second.chat.state).toBe('paired');
       expect(second.all('state')).toEqual([['waiting'], ['paired']]);
-      expect(await first.next('matched')).toEqual([second.chat.session]);
       second.chat.close();
       await first.next('partnerLeft');
       await first.chat.search();
     }
+  });
+
+  it('is idle when a partner left before the match was told', async () => {
+    const first = open();
+    await first.chat.search();
+    server.user(0).socket?.emit('partner_left', { sessionId: 'unknown', reason: 'skip' });
+    await first.next('partnerLeft');
+    expect(first.chat.state).toBe('idle');
+    // And what comes late from a session of before is not for this one.
+    server.user(0).socket?.emit('partner_left', { sessionId: 'unknown', reason: 'skip' });
+    await first.chat.skip();
+    expect(first.all('partnerLeft')).toEqual([]);
   });
 
   it('tells what the operator announces', async () => {
@@ -272,7 +286,7 @@ describe('a lost connection', () => {
     server.fates.skip = [fate];
     expect(await first.chat.skip()).toBe('paired');
     expect(server.count('skip')).toBe(1);
-    expect(server.user(0).partner).toBe(server.user(2));
+    expect(server.user(0).partner?.name).toBe('2');
     expect(await second.next('partnerLeft')).toMatchObject([{ reason: 'skip' }]);
     expect(first.all('partnerLeft')).toEqual([]);
   });
@@ -292,6 +306,39 @@ describe('a lost connection', () => {
     const skips = Promise.all([first.chat.skip(), first.chat.skip(), first.chat.skip()]);
     expect(await skips).toEqual(['paired', 'paired', 'paired']);
     expect(server.count('skip')).toBe(1);
+  });
+
+  it('sends nothing that socket.io-client kept when it noticed the silence of the server', async () => {
+    const [first] = await pair();
+    await open().chat.search();
+    const silent = jest.spyOn(Engine.prototype, '_hasPingExpired' as never).mockReturnValue(true as never);
+    const skip = first.chat.skip();
+    await new Promise(setImmediate);
+    expect(silent).toHaveBeenCalled();
+    silent.mockRestore();
+    server.cut(0);
+    expect(await skip).toBe('paired');
+    // A later command shows that no other skip is on its way.
+    await first.chat.endChat();
+    expect(server.count('skip')).toBe(1);
+  });
+
+  it('of both: each is told, when it is back, where the other is', async () => {
+    const [first, second] = await pair();
+    server.cut(1);
+    await second.next('connection');
+    server.heldOff = 0;
+    server.cut(0);
+    await second.next('partnerAway');
+    const message = second.chat.send('a');
+    server.cut(1);
+    await second.until(() => second.chat.connection === 'reconnecting');
+    server.heldOff = 1;
+    await first.connected();
+    server.heldOff = undefined;
+    await second.next('partnerBack');
+    await message.delivered;
+    expect(first.shown).toEqual(['a']);
   });
 
   it('lets a command be given up', async () => {

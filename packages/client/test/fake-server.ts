@@ -14,6 +14,8 @@ type Fate =
   | 'matched right after'
   | ErrorDetails;
 
+type Reply = Ack<Record<string, unknown>>;
+
 interface User {
   name: string;
   /** The newest, and the one before, which is good until the newest is used. */
@@ -34,6 +36,8 @@ export class FakeServer {
   readonly fates: { [event: string]: Fate[] } = {};
   /** What happens to the next connections: refused before or after the handshake, or accepted without a welcome. */
   readonly connectionFates: ('refused' | 'unavailable' | 'silence' | 'welcome lost')[] = [];
+  /** This user cannot come back at the moment. */
+  heldOff: number | undefined;
   readonly #http: HttpServer;
   readonly #io: Server<ClientEvents, ServerEvents>;
   #count = 0;
@@ -41,9 +45,12 @@ export class FakeServer {
   private constructor() {
     this.#http = createServer();
     this.#io = new Server(this.#http);
-    this.#io.use((_socket, next) => {
-      if (this.connectionFates[0] !== 'refused') return next();
-      this.connectionFates.shift();
+    this.#io.use((socket, next) => {
+      const held = this.users[this.heldOff ?? -1];
+      if (!held?.tokens.includes(socket.handshake.auth.resume)) {
+        if (this.connectionFates[0] !== 'refused') return next();
+        this.connectionFates.shift();
+      }
       const data: ErrorDetails = { code: 'TOO_MANY_CONNECTIONS', retryAfterMs: 50 };
       next(Object.assign(new Error('Too many connections from your address'), { data }));
     });
@@ -156,7 +163,7 @@ export class FakeServer {
 
   #take(user: User, socket: Socket, event: string, args: unknown[]): void {
     const last = args.at(-1);
-    const answer = (reply: Ack<object>): void => {
+    const answer = (reply: Reply): void => {
       if (typeof last === 'function') last(reply);
     };
     const fate = this.fates[event]?.shift();
@@ -179,7 +186,7 @@ export class FakeServer {
     else answer(reply);
   }
 
-  #carryOut(user: User, event: string, input: unknown): Ack<object> {
+  #carryOut(user: User, event: string, input: unknown): Reply {
     const partner = user.partner?.socket;
     switch (event) {
       case 'search':

@@ -109,6 +109,7 @@ describe('the outgoing queue', () => {
   it('sends again when the partner asks, but not as often as the partner likes', () => {
     const { outgoing, accept, acceptAll, sent } = setUp();
     outgoing.start();
+    jest.advanceTimersByTime(500);
     outgoing.add('a');
     accept();
     for (let i = 0; i < 50; i++) {
@@ -121,6 +122,17 @@ describe('the outgoing queue', () => {
     expect(sent).toHaveLength(3);
     jest.advanceTimersByTime(60_000);
     expect(sent).toHaveLength(3);
+  });
+
+  it('does not send twice what the partner asks for when it was just sent again', () => {
+    const { outgoing, acceptAll, sent } = setUp();
+    outgoing.add('a');
+    outgoing.start();
+    acceptAll();
+    outgoing.receive({ upTo: 0, resend: true });
+    outgoing.receive({ upTo: 1 });
+    jest.advanceTimersByTime(60_000);
+    expect(sent).toHaveLength(1);
   });
 
   it('believes no receipt for what was never sent', () => {
