@@ -114,9 +114,10 @@ export const nodeFaults: Record<string, FaultKind> = {
         node.proxy.cut(['there'], { present: true });
         await delay(400);
         node.proxy.abandon();
-        await delay(random.whole(250, 400));
+        // By then the node has connected again, and its users may have gone on; and yet it is not too late for a command.
+        await delay(random.whole(800, 1300));
         node.proxy.heal();
-        await delay(800);
+        await delay(500);
       }
     },
     [0, 0],

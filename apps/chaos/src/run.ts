@@ -24,6 +24,8 @@ const leaseMs = 5000;
 /** Short, so that what waits for its end need not be waited for long. */
 const graceMs = 5000;
 const boundMs = 8000;
+/** What was lost on the way must have arrived within the bound; so much longer there is something to see. */
+const aWhileMs = 2000;
 /** Recording a backlog, and the reaping of whoever was on a node that died, may take this long after the end. */
 const emptyWithinMs = 40_000;
 
@@ -81,8 +83,10 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
       const names = options.faults ?? mutation?.faults ?? Object.keys(faultKinds);
       const schedule = new FaultSchedule({ world, recording, random: forFaults, names, say });
       await schedule.run(AbortSignal.timeout(options.minutes * 60_000));
+      say('All is healed. People go on for a while');
+      await delay(boundMs + aWhileMs);
       for (const person of people) person.stop();
-      say('All is healed. Everybody looks for a partner once more, and leaves');
+      say('Everybody looks for a partner once more, and leaves');
       await rollCall(people, recording, boundMs);
       say('Waiting until nothing is left, and stopping');
       await delay(graceMs);

@@ -1,5 +1,5 @@
 import type { Operation } from '../history.ts';
-import { endOfStay, type Stay, type Timeline, type UserTimeline, type Violation } from '../timeline.ts';
+import { endOfStay, nodeAt, type Stay, type Timeline, type UserTimeline, type Violation } from '../timeline.ts';
 
 /** Messages are shown to the partner in their session, in order, once; and what must arrive arrives. */
 export function checkMessages(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
@@ -86,10 +86,26 @@ function mustArrive(send: Operation, stays: readonly Stay[], timeline: Timeline)
   if (send.at > rollCallAt && send.outcome === 'ok') return until >= closingAt;
   // A client that resumes keeps its messages until the partner's client has them, whatever becomes of the servers.
   if (users.get(send.user)?.client !== 'resuming') return false;
-  let quietFrom = send.at;
-  for (const { healedAt = Infinity, at } of faults) if (at < until) quietFrom = Math.max(quietFrom, healedAt);
+  const hindrances: [from: number, to: number][] = [];
   for (const { user } of stays) {
-    for (const [from, to] of users.get(user)?.downs ?? []) if (from < until) quietFrom = Math.max(quietFrom, to);
+    const timelineOfUser = users.get(user);
+    hindrances.push(...(timelineOfUser?.downs ?? []));
+    for (const { at, healedAt = Infinity, redis, halts, cuts } of faults) {
+      const node = nodeAt(timelineOfUser, at);
+      if (redis || (node !== undefined && (halts.includes(node) || cuts.includes(node))))
+        hindrances.push([at, healedAt]);
+    }
   }
-  return until >= quietFrom + boundMs;
+  return hasQuiet(boundMs, { from: send.at, to: until }, hindrances);
+}
+
+/** Whether there is a time of this length, between the two, in which nothing hinders. */
+function hasQuiet(ms: number, { from, to }: { from: number; to: number }, hindrances: [number, number][]): boolean {
+  let quietFrom = from;
+  for (const [start, end] of hindrances.toSorted(([one], [other]) => one - other)) {
+    if (end <= quietFrom) continue;
+    if (Math.min(start, to) - quietFrom >= ms) return true;
+    quietFrom = end;
+  }
+  return to - quietFrom >= ms;
 }
