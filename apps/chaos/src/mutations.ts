@@ -41,6 +41,6 @@ export const mutations: Record<string, Mutation> = {
         this.#next = this.#delivered + 1;`,
     to: '#goBack() {',
     where: 'clients',
-    faults: ['node-kill', 'node-reset'],
+    faults: ['node-deaf', 'node-silence', 'node-pause'],
   },
 };

@@ -1,7 +1,7 @@
 import type { Participant } from './participant.ts';
 import type { Random } from './random.ts';
 
-type Act = 'nothing' | 'search' | 'skip' | 'end' | 'send' | 'burst' | 'drop' | 'leave';
+type Act = 'nothing' | 'hesitate' | 'search' | 'skip' | 'end' | 'send' | 'burst' | 'drop' | 'leave';
 
 const burst = 5;
 
@@ -45,14 +45,19 @@ export class Person {
     if (state === 'gone' || state === 'connecting' || state === 'away') return;
     const act = this.#choose(state);
     if (act === 'burst') for (let n = 0; n < burst; n++) participant.send();
-    else if (act !== 'nothing') participant[act]();
+    else if (act === 'hesitate') {
+      // Two commands at once: whoever does the first one late does it against the second.
+      participant[state === 'paired' ? 'skip' : 'search']();
+      participant.end();
+    } else if (act !== 'nothing') participant[act]();
   }
 
   #choose(state: 'idle' | 'waiting' | 'paired'): Act {
     const r = this.#restlessness;
     const weights: [Act, number][] = {
       idle: [
-        ['search', 85],
+        ['search', 75],
+        ['hesitate', 10],
         ['nothing', 10],
         ['drop', 2 * r],
         ['leave', 2 * r],
@@ -67,6 +72,7 @@ export class Person {
         ['send', 80],
         ['burst', 4],
         ['skip', 8 * r],
+        ['hesitate', 2 * r],
         ['end', 4 * r],
         ['drop', 4 * r],
         ['leave', r],

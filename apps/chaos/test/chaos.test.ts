@@ -63,7 +63,7 @@ onLinux('the chaos harness', () => {
   ])(
     'finds what is wrong without %s',
     async (name, violation) => {
-      const { code, output } = await run('--seed', '1', '--minutes', '0.35', '--break', name);
+      const { code, output } = await run('--seed', '1', '--minutes', '0.5', '--people', '60', '--break', name);
       expect(output).toMatch(new RegExp(`violations: .*\\d+ × ${violation}\\b`));
       expect(code).toBe(1);
       const file = join(out, 'history.jsonl');
