@@ -13,7 +13,7 @@ export class Person {
   readonly participant: Participant;
   readonly #random: Random;
   readonly #actsPerSecond: number;
-  /** From 0.05, who hardly ever leaves a chat, to 1. */
+  /** From 0.01, who hardly ever leaves a chat, to 1. Half of the people are below 0.08. */
   readonly #restlessness: number;
   #timer: NodeJS.Timeout | undefined;
 
@@ -21,7 +21,7 @@ export class Person {
     this.participant = participant;
     this.#random = random;
     this.#actsPerSecond = actsPerSecond;
-    this.#restlessness = 0.05 + 0.95 * random.next() ** 2;
+    this.#restlessness = 0.01 + 0.99 * random.next() ** 4;
   }
 
   start(): void {
