@@ -182,7 +182,8 @@ class Walker {
       this.#violate(at, 'double session', `${this.#user.user} was matched twice in session ${session}.`);
       return;
     }
-    if (before && this.#perhapsLeft !== before) {
+    const leaving = [...this.#open].some(({ op }) => op !== 'search');
+    if (before && !leaving && this.#perhapsLeft !== before) {
       const what = `was matched in session ${session} while in session ${before.session}`;
       this.#violate(at, 'double session', `${this.#user.user} ${what}.`);
     }

@@ -22,8 +22,13 @@ export function checkSessions({ sessions, users, history }: Timeline): Violation
     const wasAway = other?.downs.some(([from, to]) => from <= at + hearsWithinMs && to >= at);
     if (other === undefined || (other.goneAt ?? Infinity) <= at + hearsWithinMs || wasAway) continue;
     const asked = other.events.some(
-      event =>
-        event.kind === 'op' && (event.op === 'end' || event.op === 'skip') && Math.abs(event.at - at) < hearsWithinMs,
+      ({ kind, at: askedAt, ...event }) =>
+        kind === 'op' &&
+        'op' in event &&
+        event.op !== 'send' &&
+        askedAt > at - hearsWithinMs &&
+        askedAt < at + hearsWithinMs &&
+        (event.op !== 'search' || askedAt > at),
     );
     if (asked) continue;
     const text = `Session ${session} has one side: ${only.user} was matched, and ${other.user}, who was there, never heard of it.`;
