@@ -1,6 +1,9 @@
 import type { Operation } from '../history.ts';
 import { endOfStay, nodeAt, type Stay, type Timeline, type UserTimeline, type Violation } from '../timeline.ts';
 
+/** The client library sends again at once, or within a second or two. Loaded machines get some more. */
+const arriveWithinMs = 5000;
+
 /** Messages are shown to the partner in their session, in order, once; and what must arrive arrives. */
 export function checkMessages(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
   const { users, sessions } = timeline;
@@ -78,8 +81,7 @@ function wasMoving(sender: UserTimeline | undefined, session: string, n: number)
 
 /** Whether this message had to be shown, since both sides stayed long enough. */
 function mustArrive(send: Operation, stays: readonly Stay[], timeline: Timeline): boolean {
-  const { users, faults, closingAt, rollCallAt, history } = timeline;
-  const { boundMs } = history.settings;
+  const { users, faults, closingAt, rollCallAt } = timeline;
   if (send.outcome === 'failed') return false;
   const until = Math.min(closingAt, ...stays.map(stay => Math.min(endOfStay(stay), stay.askedAt ?? Infinity)));
   // Without any fault, the relay itself loses nothing.
@@ -96,7 +98,7 @@ function mustArrive(send: Operation, stays: readonly Stay[], timeline: Timeline)
         hindrances.push([at, healedAt]);
     }
   }
-  return hasQuiet(boundMs, { from: send.at, to: until }, hindrances);
+  return hasQuiet(arriveWithinMs, { from: send.at, to: until }, hindrances);
 }
 
 /** Whether there is a time of this length, between the two, in which nothing hinders. */
