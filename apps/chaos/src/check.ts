@@ -1,0 +1,39 @@
+import { checkComplaints } from './checks/complaints.ts';
+import { checkLeftovers } from './checks/leftovers.ts';
+import { checkMessages } from './checks/messages.ts';
+import { checkResumed } from './checks/resumed.ts';
+import { checkRows } from './checks/rows.ts';
+import { checkSessions } from './checks/sessions.ts';
+import { checkSilence } from './checks/silence.ts';
+import { checkTold } from './checks/told.ts';
+import type { History } from './history.ts';
+import { type Timeline, timelineOf, type Violation } from './timeline.ts';
+
+export interface Verdict {
+  timeline: Timeline;
+  violations: Violation[];
+  /** What no promise covers, by reason, and how often it was seen. */
+  excused: Map<string, number>;
+  /** How long users waited to be told that a chat is over, where nothing else hindered. */
+  toldDelays: { at: number; ms: number }[];
+}
+
+/** Holds a history against what must never happen. Depends on nothing else, so it can be repeated. */
+export function check(history: History): Verdict {
+  const timeline = timelineOf(history);
+  const excused = new Map<string, number>();
+  const excuse = (reason: string) => void excused.set(reason, (excused.get(reason) ?? 0) + 1);
+  const told = checkTold(timeline, excuse);
+  const violations = [
+    ...timeline.violations,
+    ...checkSessions(timeline),
+    ...checkMessages(timeline, excuse),
+    ...told.violations,
+    ...checkResumed(timeline, excuse),
+    ...checkSilence(timeline, excuse),
+    ...checkRows(timeline, excuse),
+    ...checkLeftovers(timeline),
+    ...checkComplaints(timeline),
+  ].toSorted((one, other) => one.at - other.at);
+  return { timeline, violations, excused, toldDelays: told.delays };
+}

@@ -1,0 +1,44 @@
+import { nodeAt, type Timeline, type Violation } from '../timeline.ts';
+
+/** Near the end of the grace time it depends on who looks first. */
+const blurMs = 500;
+
+/** A client that resumes and comes back within the grace time is the same user. */
+export function checkResumed({ users, faults, history }: Timeline, excuse: (reason: string) => void): Violation[] {
+  const violations: Violation[] = [];
+  const { graceMs, leaseMs } = history.settings;
+  for (const timeline of users.values()) {
+    const { user, events, downs, stays } = timeline;
+    const gone = events.find(event => event.kind === 'gone');
+    if (gone?.kind !== 'gone' || gone.how !== 'lost') continue;
+    const down = downs.find(([, to]) => to === gone.at);
+    if (!down || gone.at - down[0] > graceMs - blurMs) continue;
+    if (!timeline.goneWaiting && !stays.some(stay => stay.goneAt === gone.at)) {
+      excuse('users not resumed who were in no chat and did not wait: there was nothing to resume');
+      continue;
+    }
+    const node = nodeAt(timeline, down[0]);
+    const given = faults.some(
+      ({ halts, cuts, redis, at, healedAt = Infinity }) =>
+        (redis || (node !== undefined && (halts.includes(node) || cuts.includes(node)))) &&
+        at + leaseMs + graceMs - blurMs <= gone.at &&
+        healedAt + leaseMs >= down[0],
+    );
+    if (given) {
+      excuse('users not resumed, because their node was away for longer than a lease and the grace time');
+      continue;
+    }
+    if (
+      faults.some(
+        ({ losesData, at, healedAt = Infinity }) => losesData && at <= gone.at && healedAt >= down[0] - blurMs,
+      )
+    ) {
+      excuse('users not resumed, because Redis lost its data while they were away');
+      continue;
+    }
+    const away = ((gone.at - down[0]) / 1000).toFixed(2);
+    const text = `${user} came back after ${away} s and was not the same user any more.`;
+    violations.push({ check: 'not resumed', at: gone.at, text, users: [user] });
+  }
+  return violations;
+}

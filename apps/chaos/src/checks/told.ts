@@ -1,0 +1,138 @@
+import type { FaultEvent } from '../history.ts';
+import { endOfStay, nodeAt, type Stay, type Timeline, type Violation } from '../timeline.ts';
+
+export interface Told {
+  violations: Violation[];
+  /** When something ended a stay, and how long it took until the other side was told. */
+  delays: { at: number; ms: number }[];
+}
+
+/** Whoever stays when a session is over for the other side is told within the bound. */
+export function checkTold(timeline: Timeline, excuse: (reason: string) => void): Told {
+  const told: Told = { violations: [], delays: [] };
+  for (const stays of timeline.sessions.values()) {
+    const [one, other] = stays;
+    if (stays.length !== 2 || !one || !other) continue;
+    judge(one, other, timeline, told, excuse);
+    judge(other, one, timeline, told, excuse);
+    judgeAway(one, other, timeline, told);
+    judgeAway(other, one, timeline, told);
+  }
+  return told;
+}
+
+function judge(stay: Stay, other: Stay, timeline: Timeline, told: Told, excuse: (reason: string) => void): void {
+  const cause = causeOf(other, timeline);
+  if (cause === undefined) return;
+  const dischargedAt = Math.min(endOfStay(stay), stay.askedAt ?? Infinity);
+  if (dischargedAt < cause.at) return;
+  const { boundMs } = timeline.history.settings;
+  const deadline = deadlineOf(cause.at, stay, other, timeline);
+  if (stay.toldAt === dischargedAt && deadline <= cause.at + boundMs) {
+    told.delays.push({ at: cause.at, ms: dischargedAt - cause.at });
+  }
+  if (dischargedAt <= deadline) {
+    if (dischargedAt > cause.at + boundMs)
+      excuse('users told later than the bound, because another fault still lasted');
+    return;
+  }
+  // Nobody is there any more to be told.
+  if (deadline > timeline.closingAt) return;
+  const late = dischargedAt === Infinity ? 'never' : `only after ${((dischargedAt - cause.at) / 1000).toFixed(1)} s`;
+  told.violations.push({
+    check: 'not told',
+    at: cause.at,
+    text: `${stay.user} was ${late} told that session ${stay.session} is over: ${cause.why}.`,
+    users: [stay.user, other.user],
+  });
+}
+
+/** A client that resumes is told that its partner, who resumes too, is away; if that one is not back before. */
+function judgeAway(stay: Stay, other: Stay, timeline: Timeline, told: Told): void {
+  const { users, history, closingAt } = timeline;
+  const user = users.get(stay.user);
+  const away = users.get(other.user);
+  if (user?.client !== 'resuming' || away?.client !== 'resuming') return;
+  const { boundMs } = history.settings;
+  const overAt = Math.min(endOfStay(stay), endOfStay(other), stay.askedAt ?? Infinity);
+  for (const [downAt, upAt] of away.downs) {
+    if (downAt < other.from || downAt > overAt) continue;
+    const deadline = deadlineOf(downAt, stay, other, timeline);
+    const news = user.events.find(
+      event => event.kind === 'away' && event.session === stay.session && event.at >= downAt - boundMs,
+    );
+    if (news && deadline <= downAt + boundMs) told.delays.push({ at: downAt, ms: Math.max(0, news.at - downAt) });
+    if (Math.min(upAt, overAt, news?.at ?? Infinity) <= deadline || deadline > closingAt) continue;
+    told.violations.push({
+      check: 'not told',
+      at: downAt,
+      text: `${stay.user} was not told that ${other.user} was away from session ${stay.session}.`,
+      users: [stay.user, other.user],
+    });
+  }
+}
+
+/** When it was certain that the other side is not in the session any more, and why. */
+function causeOf(other: Stay, timeline: Timeline): { at: number; why: string } | undefined {
+  const { user, from, leftAt, toldAt, replacedAt } = other;
+  const { leaseMs, graceMs } = timeline.history.settings;
+  const resuming = timeline.users.get(user)?.client === 'resuming';
+  // Who goes while away is expected back until the grace time is over.
+  const lastDownAt = timeline.users.get(user)?.downs.find(([, to]) => to === other.goneAt)?.[0];
+  const goneAt = lastDownAt === undefined ? other.goneAt : lastDownAt + graceMs;
+  const causes: { at: number | undefined; why: string }[] = [
+    { at: leftAt, why: `${user} left it` },
+    { at: goneAt, why: `${user} was gone` },
+    { at: toldAt, why: `${user} was told so` },
+    { at: replacedAt, why: `${user} was in another one` },
+  ];
+  const goneWithNodeAt = endOfStay(other);
+  for (const { halts, cuts, at, healedAt = Infinity, name } of timeline.faults) {
+    const node = nodeAt(timeline.users.get(user), at);
+    const lostLease = node !== undefined && [...halts, ...cuts].includes(node) && healedAt - at > leaseMs + 1500;
+    // Slowness, or only what is on its way, costs no lease.
+    const costsLease = ![
+      'node-late',
+      'node-echo',
+      'node-slow',
+      'redis-slow',
+      'rolling-restart',
+      'node-restart',
+    ].includes(name);
+    if (resuming || !lostLease || !costsLease || at < from || at > goneWithNodeAt) continue;
+    causes.push({ at, why: `the node of ${user} (${node}) was lost (${name})` });
+  }
+  return causes
+    .flatMap(({ at, why }) => (at === undefined ? [] : [{ at, why }]))
+    .reduce<{ at: number; why: string } | undefined>(
+      (first, each) => (first && first.at <= each.at ? first : each),
+      undefined,
+    );
+}
+
+/** The bound counts from the cause; or from when nothing hinders any more: a fault between the two, or an own absence. */
+function deadlineOf(causeAt: number, stay: Stay, other: Stay, timeline: Timeline): number {
+  const { users, faults, history } = timeline;
+  const { boundMs, leaseMs } = history.settings;
+  const user = users.get(stay.user);
+  const own = nodeAt(user, causeAt);
+  const others = nodeAt(users.get(other.user), causeAt);
+  let deadline = causeAt + boundMs;
+  const laterOf = (at: number) => {
+    deadline = Math.max(deadline, at + boundMs);
+  };
+  const touches = ({ halts, cuts }: FaultEvent, node: string | undefined) =>
+    node !== undefined && (halts.includes(node) || cuts.includes(node));
+  for (const fault of faults) {
+    const { at, healedAt = Infinity, redis } = fault;
+    if (at > deadline || healedAt < causeAt) continue;
+    if (redis || touches(fault, own)) laterOf(healedAt);
+    // The node of the other side cannot say that its user left; it loses its lease, if that lasts.
+    else if (touches(fault, others)) laterOf(Math.min(healedAt, Math.max(at, causeAt) + leaseMs));
+  }
+  for (const [downAt, upAt] of user?.downs ?? []) if (downAt <= deadline && upAt >= causeAt) laterOf(upAt);
+  for (const event of history.events) {
+    if (event.kind === 'stall' && event.at >= causeAt && event.at <= deadline) deadline += event.ms;
+  }
+  return deadline;
+}

@@ -1,0 +1,29 @@
+import type { FaultEvent } from './history.ts';
+import { nodeFaults } from './node-faults.ts';
+import type { Random } from './random.ts';
+import { recordingFaults } from './recording-faults.ts';
+import { redisFaults } from './redis-faults.ts';
+import type { World } from './world.ts';
+
+/** What a fault touches, for the checker. What is left out is not touched. */
+export type Touches = Partial<Pick<FaultEvent, 'halts' | 'cuts' | 'redis' | 'recording' | 'losesData'>>;
+
+/** A fault that is about to happen. */
+export interface Fault {
+  /** What it is done to, for people. */
+  target: string;
+  touches: Touches;
+  /** How long it lasts. */
+  holdMs: number;
+  inject(): Promise<void> | void;
+  /** Makes all well again; resolves when what was touched works. */
+  heal(): Promise<void> | void;
+}
+
+/** Draws a fault of one kind. */
+export type FaultKind = (world: World, random: Random) => Fault;
+
+/** Two faults at once are never of the same group: they would undo each other. */
+export const faultGroups: readonly Record<string, FaultKind>[] = [nodeFaults, redisFaults, recordingFaults];
+
+export const faultKinds: Record<string, FaultKind> = Object.assign({}, ...faultGroups);

@@ -1,0 +1,19 @@
+/**
+ * A client as the load uses it, whatever library is below. It writes down all that it asks for and sees. No method waits
+ * for its outcome or throws.
+ */
+export interface Participant {
+  /** What the user seems to be doing, to choose what to do next. `away`: without a connection for now. */
+  readonly state: 'gone' | 'connecting' | 'away' | 'idle' | 'waiting' | 'paired';
+  /** Comes as a new user. To be called when `gone`. */
+  connect(): void;
+  search(): void;
+  skip(): void;
+  end(): void;
+  /** Sends the next message of the session; does nothing without one. */
+  send(): void;
+  /** The connection is taken away from outside. */
+  drop(): void;
+  /** Leaves for good. */
+  leave(): void;
+}

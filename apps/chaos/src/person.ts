@@ -1,0 +1,88 @@
+import type { Participant } from './participant.ts';
+import type { Random } from './random.ts';
+
+type Act = 'nothing' | 'hesitate' | 'search' | 'skip' | 'end' | 'send' | 'burst' | 'drop' | 'leave';
+
+const burst = 5;
+
+/**
+ * Uses a client as people do, at random times and without waiting for what comes of it. Some people are restless, and
+ * some stay in one chat for long.
+ */
+export class Person {
+  readonly participant: Participant;
+  readonly #random: Random;
+  readonly #actsPerSecond: number;
+  /** From 0.01, who hardly ever leaves a chat, to 1. Half of the people are below 0.08. */
+  readonly #restlessness: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(participant: Participant, random: Random, actsPerSecond: number) {
+    this.participant = participant;
+    this.#random = random;
+    this.#actsPerSecond = actsPerSecond;
+    this.#restlessness = 0.01 + 0.99 * random.next() ** 4;
+  }
+
+  start(): void {
+    const waitMs = (-Math.log(1 - this.#random.next()) / this.#actsPerSecond) * 1000;
+    this.#timer = setTimeout(() => {
+      this.#act();
+      this.start();
+    }, waitMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #act(): void {
+    const { participant } = this;
+    const { state } = participant;
+    if (state === 'gone') participant.connect();
+    // What is written while the connection is away is kept by a client that resumes.
+    if (state === 'away') participant.send();
+    if (state === 'gone' || state === 'connecting' || state === 'away') return;
+    const act = this.#choose(state);
+    if (act === 'burst') for (let n = 0; n < burst; n++) participant.send();
+    else if (act === 'hesitate') {
+      // Two commands at once: whoever does the first one late does it against the second.
+      participant[state === 'paired' ? 'skip' : 'search']();
+      participant.end();
+    } else if (act !== 'nothing') participant[act]();
+  }
+
+  #choose(state: 'idle' | 'waiting' | 'paired'): Act {
+    const r = this.#restlessness;
+    const weights: [Act, number][] = {
+      idle: [
+        ['search', 75],
+        ['hesitate', 10],
+        ['nothing', 10],
+        ['drop', 2 * r],
+        ['leave', 2 * r],
+      ] as [Act, number][],
+      waiting: [
+        ['nothing', 90],
+        ['search', 3],
+        ['end', 4 * r],
+        ['drop', 2 * r],
+      ] as [Act, number][],
+      paired: [
+        ['send', 80],
+        ['burst', 4],
+        ['skip', 8 * r],
+        ['hesitate', 2 * r],
+        ['end', 4 * r],
+        ['drop', 4 * r],
+        ['leave', r],
+      ] as [Act, number][],
+    }[state];
+    let left = this.#random.next() * weights.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [act, weight] of weights) {
+      left -= weight;
+      if (left < 0) return act;
+    }
+    return 'nothing';
+  }
+}

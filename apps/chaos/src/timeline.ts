@@ -1,0 +1,241 @@
+import type { ClientKind, FaultEvent, History, HistoryEvent, Operation } from './history.ts';
+
+/** One user's time in one session, as its client saw it. */
+export interface Stay {
+  user: string;
+  session: string;
+  /** When the client was told of the match; or of the end, if of that alone. */
+  from: number;
+  /** False when the client was told only that it was over. */
+  matched: boolean;
+  /** When the client was told that it is over. */
+  toldAt?: number;
+  /** When the user first asked to leave it, whatever came of it. */
+  askedAt?: number;
+  /** When the server said that the user has left it. */
+  leftAt?: number;
+  /** When the user was gone for good. */
+  goneAt?: number;
+  /** When the client was told of the next match without having been told of the end of this one. */
+  replacedAt?: number;
+}
+
+export interface UserTimeline {
+  user: string;
+  /** What the server calls it. */
+  userId: string | undefined;
+  client: ClientKind;
+  /** All that it did and saw, in order; an operation is where it was asked. */
+  events: HistoryEvent[];
+  stays: Stay[];
+  /** Messages that were shown while the user was not in their session, and where it was. */
+  strays: { at: number; from: string; session: string; n: number; now: string | undefined }[];
+  goneAt: number | undefined;
+  /** Whether it was waiting when it was gone. */
+  goneWaiting: boolean;
+  /** When it got a connection, and to which node. */
+  ups: { at: number; node: string }[];
+  /** When it had no connection, from and to. */
+  downs: [from: number, to: number][];
+}
+
+/** Something that a check finds wrong. */
+export interface Violation {
+  check: string;
+  at: number;
+  text: string;
+  users: string[];
+}
+
+/** A history, put in order by user and by session. */
+export interface Timeline {
+  history: History;
+  users: Map<string, UserTimeline>;
+  /** All stays in a session, by its id. */
+  sessions: Map<string, Stay[]>;
+  faults: FaultEvent[];
+  rollCallAt: number;
+  closingAt: number;
+  /** What the walk itself found wrong. */
+  violations: Violation[];
+}
+
+type Step = { at: number } & ({ event: HistoryEvent } | { answered: Operation });
+
+/** Follows each user through the history. Every oddity that can be seen from one client alone becomes a violation. */
+export function timelineOf(history: History): Timeline {
+  const { events } = history;
+  const users = new Map<string, UserTimeline>();
+  const phases = new Map(events.flatMap(event => (event.kind === 'phase' ? [[event.phase, event.at]] : [])));
+  for (const event of events) {
+    if (!('user' in event) || event.user === undefined) continue;
+    const known = users.get(event.user) ?? newUser(event.user);
+    users.set(event.user, known);
+    known.events.push(event);
+    if (event.kind === 'user') {
+      known.userId = event.userId;
+      known.client = event.client;
+    }
+  }
+  const violations: Violation[] = [];
+  const sessions = new Map<string, Stay[]>();
+  for (const user of users.values()) {
+    violations.push(...walk(user));
+    for (const stay of user.stays) sessions.set(stay.session, [...(sessions.get(stay.session) ?? []), stay]);
+  }
+  return {
+    ...{ history, users, sessions, violations },
+    faults: events.filter(event => event.kind === 'fault'),
+    rollCallAt: phases.get('roll-call') ?? Number.POSITIVE_INFINITY,
+    closingAt: phases.get('closing') ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+/** When the user's part in it ended, as far as the client knows; infinite if it never did. */
+export function endOfStay({ toldAt, leftAt, goneAt, replacedAt }: Stay): number {
+  const ends = [toldAt, leftAt, goneAt, replacedAt].filter(end => end !== undefined);
+  return Math.min(Number.POSITIVE_INFINITY, ...ends);
+}
+
+/** The node that the user was connected to at that time. */
+export function nodeAt(user: UserTimeline | undefined, at: number): string | undefined {
+  return user?.ups.findLast(up => up.at <= at)?.node;
+}
+
+function newUser(user: string): UserTimeline {
+  const nothing = { userId: undefined, client: 'plain' as const, goneAt: undefined, goneWaiting: false };
+  return { user, ...nothing, events: [], stays: [], strays: [], ups: [], downs: [] };
+}
+
+function walk(user: UserTimeline): Violation[] {
+  const walker = new Walker(user);
+  const steps: Step[] = user.events.map(event => ({ at: event.at, event }));
+  for (const event of user.events) {
+    if (event.kind === 'op' && event.op !== 'send' && event.endedAt !== undefined) {
+      steps.push({ at: event.endedAt, answered: event });
+    }
+  }
+  steps.sort((one, other) => one.at - other.at);
+  for (const step of steps) {
+    if ('event' in step) walker.see(step.event);
+    else walker.answered(step.answered);
+  }
+  return walker.violations;
+}
+
+/** What one client was told, step by step. */
+class Walker {
+  readonly violations: Violation[] = [];
+  readonly #user: UserTimeline;
+  /** Where the user is now. */
+  #stay: Stay | undefined;
+  /** Whether a match may come: it has been asked for, or may have been. */
+  #wants = false;
+  /** Questions of search, skip and end that are open. */
+  readonly #open = new Set<Operation>();
+  /** The user asked to leave this session, and no answer said that it did not happen. */
+  #perhapsLeft: Stay | undefined;
+  #downAt: number | undefined;
+  /** What the last answer said, unless something came after it. */
+  #waiting = false;
+
+  constructor(user: UserTimeline) {
+    this.#user = user;
+  }
+
+  see(event: HistoryEvent): void {
+    if (event.kind === 'op') this.#asked(event);
+    else if (event.kind === 'matched') this.#matched(event.at, event.session);
+    else if (event.kind === 'over') this.#over(event.at, event.session);
+    else if (event.kind === 'shown') this.#shown(event);
+    else if (event.kind === 'down') this.#downAt ??= event.at;
+    else if (event.kind === 'up') this.#up(event.at, event.node);
+    else if (event.kind === 'gone') this.#gone(event.at);
+  }
+
+  answered(operation: Operation): void {
+    this.#open.delete(operation);
+    const { op, outcome, reply, endedAt = 0 } = operation;
+    if (outcome !== 'ok' || !reply) return;
+    const elsewhere = reply.state !== 'paired' || reply.sessionId !== this.#stay?.session;
+    if ((op === 'end' || op === 'skip') && this.#stay && elsewhere) {
+      this.#stay.leftAt = endedAt;
+      this.#stay = undefined;
+    }
+    this.#waiting = reply.state === 'waiting';
+    if (!this.#mayBeMatched()) this.#wants = this.#waiting;
+  }
+
+  #asked(operation: Operation): void {
+    const { op, at } = operation;
+    if (op === 'search' || op === 'skip') this.#wants = true;
+    if (op === 'search' || op === 'skip' || op === 'end') this.#open.add(operation);
+    if ((op === 'skip' || op === 'end') && this.#stay) {
+      this.#stay.askedAt ??= at;
+      this.#perhapsLeft = this.#stay;
+    }
+  }
+
+  #matched(at: number, session: string): void {
+    const before = this.#stay;
+    if (this.#user.stays.some(stay => stay.session === session && stay.matched)) {
+      this.#violate(at, 'double session', `${this.#user.user} was matched twice in session ${session}.`);
+      return;
+    }
+    const leaving = [...this.#open].some(({ op }) => op !== 'search');
+    if (before && !leaving && this.#perhapsLeft !== before) {
+      const what = `was matched in session ${session} while in session ${before.session}`;
+      this.#violate(at, 'double session', `${this.#user.user} ${what}.`);
+    }
+    if (!this.#wants) {
+      this.#violate(
+        at,
+        'uninvited',
+        `${this.#user.user} was matched in session ${session} without looking for anybody.`,
+      );
+    }
+    if (before) before.replacedAt = at;
+    this.#waiting = false;
+    this.#stay = { user: this.#user.user, session, from: at, matched: true };
+    this.#user.stays.push(this.#stay);
+    this.#wants = this.#mayBeMatched();
+  }
+
+  #over(at: number, session: string): void {
+    const stay = this.#user.stays.findLast(each => each.session === session);
+    if (!stay) this.#user.stays.push({ user: this.#user.user, session, from: at, matched: false, toldAt: at });
+    else stay.toldAt ??= at;
+    if (stay === undefined || stay === this.#stay) {
+      this.#waiting = false;
+      if (stay) this.#stay = undefined;
+      this.#wants = this.#mayBeMatched() || (stay !== undefined && this.#perhapsLeft === stay);
+    }
+  }
+
+  #shown({ at, from, session, n }: Extract<HistoryEvent, { kind: 'shown' }>): void {
+    if (this.#stay?.session === session) return;
+    this.#user.strays.push({ at, from, session, n, now: this.#stay?.session });
+  }
+
+  #up(at: number, node: string): void {
+    this.#user.ups.push({ at, node });
+    if (this.#downAt !== undefined) this.#user.downs.push([this.#downAt, at]);
+    this.#downAt = undefined;
+  }
+
+  #gone(at: number): void {
+    if (this.#downAt !== undefined) this.#user.downs.push([this.#downAt, at]);
+    this.#user.goneAt = at;
+    this.#user.goneWaiting = this.#waiting;
+    if (this.#stay) this.#stay.goneAt = at;
+    this.#stay = undefined;
+  }
+
+  #mayBeMatched(): boolean {
+    return [...this.#open].some(({ op }) => op !== 'end');
+  }
+
+  #violate(at: number, check: string, text: string): void {
+    this.violations.push({ check, at, text, users: [this.#user.user] });
+  }
+}

@@ -1,0 +1,262 @@
+import { WrittenHistory } from './write-history.ts';
+
+const history = () => new WrittenHistory().come('ann', 'bob', 'eve');
+
+/** Ann and Bob have been in session s, and Ann has ended it. */
+const chat = () => history().pair('s', 2, 'ann', 'bob').part('s', 20, 'ann', 'bob');
+
+describe('the checker', () => {
+  it('finds nothing wrong in a good history', () => {
+    const good = chat()
+      .send('ann', 's', 1, 3)
+      .show('bob', 'ann', 's', 1, 3)
+      .send('bob', 's', 1, 4)
+      .show('ann', 'bob', 's', 1, 4);
+    expect(good.phase('closing', 60).verdict().violations).toEqual([]);
+  });
+
+  describe('messages', () => {
+    it('are shown to nobody who is not in the session', () => {
+      expect(chat().pair('t', 2, 'eve', 'dan').show('eve', 'ann', 's', 1, 3).found()).toContain('wrong partner');
+    });
+
+    it('are shown to nobody who has left the session', () => {
+      expect(chat().show('ann', 'bob', 's', 1, 21).found()).toEqual(['wrong partner']);
+    });
+
+    it('of a plain client that is being moved cannot be told from those of its next chat', () => {
+      const moving = history()
+        .pair('s', 2, 'ann', 'bob')
+        .ask({
+          user: 'ann',
+          op: 'skip',
+          session: 's',
+          seconds: 3,
+          endedAt: 3010,
+          reply: { state: 'paired', sessionId: 't' },
+        })
+        .over('s', 3, 'bob')
+        .send('ann', 's', 1, 3.005)
+        .ask({ user: 'eve', op: 'search', seconds: 2.5, reply: { state: 'waiting' } });
+      for (const user of ['ann', 'eve']) moving.add({ kind: 'matched', at: 3008, user, session: 't' });
+      moving.row({ id: 't', userA: 'id-eve', userB: 'id-ann', startedAt: 3000 }).show('eve', 'ann', 's', 1, 3.009);
+      const { violations, excused } = moving.verdict();
+      expect(violations).toEqual([]);
+      expect([...excused.values()]).toContain(1);
+    });
+
+    it('are shown once', () => {
+      expect(chat().show('bob', 'ann', 's', 1, 3).show('bob', 'ann', 's', 1, 4).found()).toEqual(['repeated']);
+    });
+
+    it('are shown in order', () => {
+      expect(chat().show('bob', 'ann', 's', 2, 3).show('bob', 'ann', 's', 1, 4).found()).toEqual(['order']);
+    });
+
+    it('that count as delivered were shown', () => {
+      const delivered = chat().add({ kind: 'delivered', at: 4000, user: 'ann', session: 's', n: 1 });
+      expect(delivered.found()).toEqual(['delivered but lost']);
+    });
+
+    const resuming = () =>
+      new WrittenHistory().comeToStay('ann', 'bob').pair('s', 2, 'ann', 'bob').part('s', 60, 'ann', 'bob');
+
+    it('between resuming clients arrive, if both stay', () => {
+      expect(resuming().send('ann', 's', 1, 3).found()).toEqual(['lost']);
+      expect(resuming().send('ann', 's', 1, 57).found()).toEqual([]);
+      expect(resuming().fault({ at: 3000, healedAt: 57_000, redis: true }).send('ann', 's', 1, 4).found()).toEqual([]);
+    });
+
+    it('all arrive when there is no fault any more', () => {
+      const last = history()
+        .phase('roll-call', 1.5)
+        .pair('s', 2, 'ann', 'bob')
+        .send('ann', 's', 1, 3)
+        .phase('closing', 20);
+      expect(last.found()).toEqual(['lost']);
+      expect(last.show('bob', 'ann', 's', 1, 4).found()).toEqual([]);
+    });
+  });
+
+  describe('sessions', () => {
+    it('come one at a time', () => {
+      const twice = chat().pair('t', 5, 'bob', 'eve').part('t', 9, 'eve', 'bob');
+      expect(twice.found()).toContain('double session');
+      expect(twice.verdict().violations[0]?.users).toEqual(['bob']);
+    });
+
+    it('come one at a time in the record, too', () => {
+      const rows = chat().row({ id: 't', userA: 'id-bob', userB: 'id-zoe', startedAt: 5000, endedAt: 9000 });
+      rows.row({ id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000, endedAt: 20_000 });
+      expect(rows.found()).toEqual(['double session']);
+    });
+
+    it('are matched once', () => {
+      const again = history().pair('s', 2, 'ann', 'bob').pair('s', 3, 'ann', 'bob').part('s', 5, 'ann', 'bob');
+      expect(again.found()).toEqual(['double session', 'double session']);
+    });
+
+    it('have two users', () => {
+      expect(chat().add({ kind: 'matched', at: 3000, user: 'eve', session: 's' }).found()).toContain('double session');
+    });
+
+    it('are known to both', () => {
+      const row = { id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000 };
+      const half = history().ask({ user: 'ann', op: 'search', seconds: 1.5, reply: { state: 'waiting' } });
+      half.add({ kind: 'matched', at: 2000, user: 'ann', session: 's' }).row(row).phase('closing', 60);
+      expect(half.found()).toEqual(['one side']);
+      expect(half.add({ kind: 'gone', at: 3000, user: 'bob', how: 'lost' }).found()).toEqual([]);
+    });
+
+    it('come to nobody who looks for none', () => {
+      const idle = chat().ask({ user: 'eve', op: 'search', seconds: 24, reply: { state: 'waiting' } });
+      for (const user of ['ann', 'eve']) idle.add({ kind: 'matched', at: 25_000, user, session: 't' });
+      idle.row({ id: 't', userA: 'id-eve', userB: 'id-ann', startedAt: 25_000 }).phase('closing', 26);
+      expect(idle.found()).toEqual(['uninvited']);
+    });
+  });
+
+  describe('whoever stays', () => {
+    const left = () => history().pair('s', 2, 'ann', 'bob').add({ kind: 'gone', at: 10_000, user: 'ann', how: 'lost' });
+
+    it('is told', () => {
+      expect(left().phase('closing', 60).found()).toEqual(['not told']);
+      expect(left().over('s', 19, 'bob').found()).toEqual(['not told']);
+      const inTime = left().over('s', 17, 'bob').verdict();
+      expect(inTime.violations).toEqual([]);
+      expect(inTime.toldDelays).toEqual([{ at: 10_000, ms: 7000 }]);
+    });
+
+    it('may be told later while another fault lasts, which is counted', () => {
+      const late = left().over('s', 25, 'bob').fault({ at: 5000, healedAt: 20_000, redis: true }).verdict();
+      expect(late.violations).toEqual([]);
+      expect([...late.excused.values()]).toEqual([1]);
+      expect(left().over('s', 29, 'bob').fault({ at: 5000, healedAt: 20_000, redis: true }).found()).toEqual([
+        'not told',
+      ]);
+    });
+
+    it('is told of a node that stands still', () => {
+      const frozen = history()
+        .pair('s', 2, 'ann', 'bob')
+        .fault({ at: 10_000, healedAt: 30_000, halts: ['node-1#1'] });
+      frozen.add({ kind: 'gone', at: 30_000, user: 'ann', how: 'lost' });
+      expect(frozen.over('s', 30, 'bob').found()).toEqual(['not told']);
+    });
+
+    it('is told when the partner was told', () => {
+      expect(history().pair('s', 2, 'ann', 'bob').over('s', 10, 'ann').phase('closing', 60).found()).toEqual([
+        'not told',
+      ]);
+    });
+  });
+
+  describe('a user who resumes', () => {
+    const back = (seconds: number) =>
+      new WrittenHistory()
+        .comeToStay('ann', 'bob')
+        .pair('s', 2, 'ann', 'bob')
+        .add({ kind: 'down', at: 10_000, user: 'ann' })
+        .add({ kind: 'away', at: 10_100, user: 'bob', session: 's' })
+        .add({ kind: 'gone', at: seconds * 1000, user: 'ann', how: 'lost' })
+        .over('s', 16, 'bob');
+
+    it('is the same user', () => {
+      expect(back(12).found()).toEqual(['not resumed']);
+      expect(back(15).found()).toEqual([]);
+    });
+
+    it('may be lost with a node that was cut off for long, which is counted', () => {
+      const cut = back(12)
+        .fault({ at: 1000, healedAt: 9000, cuts: ['node-1#1'] })
+        .verdict();
+      expect(cut.violations).toEqual([]);
+      expect([...cut.excused.values()]).toEqual([1]);
+      expect(
+        back(12)
+          .fault({ at: 8000, healedAt: 9000, cuts: ['node-1#1'] })
+          .found(),
+      ).toEqual(['not resumed']);
+    });
+
+    it('is known to be away', () => {
+      const absent = new WrittenHistory().comeToStay('ann', 'bob').pair('s', 2, 'ann', 'bob');
+      absent
+        .add({ kind: 'down', at: 10_000, user: 'ann' })
+        .add({ kind: 'up', at: 20_000, user: 'ann', node: 'node-1#1' });
+      absent.part('s', 30, 'ann', 'bob');
+      expect(absent.found()).toEqual(['not told']);
+      expect(absent.add({ kind: 'away', at: 12_000, user: 'bob', session: 's' }).found()).toEqual([]);
+    });
+  });
+
+  describe('a question', () => {
+    const silent = () =>
+      history().ask({ user: 'ann', op: 'search', seconds: 2, endedAt: 12_000, outcome: 'unknown', code: 'TIMEOUT' });
+
+    it('is answered while there is a connection', () => {
+      expect(silent().phase('closing', 60).found()).toEqual(['silence']);
+    });
+
+    it('is not answered by a node that stands still', () => {
+      expect(
+        silent()
+          .fault({ at: 1000, healedAt: 9000, halts: ['node-1#1'] })
+          .found(),
+      ).toEqual([]);
+      expect(
+        silent()
+          .fault({ at: 1000, healedAt: 9000, halts: ['node-2#1'] })
+          .found(),
+      ).toEqual(['silence']);
+      expect(silent().fault({ at: 1000, healedAt: 9000, redis: true }).found()).toEqual(['silence']);
+    });
+  });
+
+  it('wants everybody matched at the end', () => {
+    const search = (user: string) => ({ user, op: 'search' as const, seconds: 31, reply: { state: 'waiting' } });
+    const last = chat().phase('roll-call', 30).ask(search('ann')).phase('closing', 60);
+    expect(last.found()).toEqual([]);
+    expect(last.ask(search('bob')).found()).toEqual(['hangs', 'hangs']);
+  });
+
+  describe('the record', () => {
+    const row = { id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000 };
+
+    it('has each session', () => {
+      const missing = chat();
+      missing.end.rows = [];
+      expect(missing.found()).toEqual(['record']);
+    });
+
+    it.each([
+      ['is closed', { ...row, endedAt: null }],
+      ['ends after its start', { ...row, endedAt: 1000 }],
+      ['has the right users', { ...row, userB: 'id-eve' }],
+    ])('%s', (_name, wrong) => {
+      expect(chat().row(wrong).found()).toEqual(['record']);
+    });
+
+    it('may miss what Redis lost, which is counted', () => {
+      const lost = chat()
+        .row({ ...row, endedAt: null })
+        .fault({ at: 10_000, healedAt: 11_000, losesData: true, redis: true });
+      expect(lost.found()).toEqual([]);
+      expect([...lost.verdict().excused.values()]).toEqual([1]);
+    });
+  });
+
+  it('wants Redis empty', () => {
+    const left = chat();
+    left.end.keys = ['passerby:{lobby}:users: 1 in a hash'];
+    left.end.leases = ['n1', 'n0'];
+    left.end.leasesLeft = ['n1'];
+    expect(left.found()).toEqual(['leftovers', 'leftovers', 'leftovers']);
+    left.end.leases = [];
+    expect(left.verdict().violations.map(({ text }) => text)).toContain('Node n1 runs without a lease.');
+  });
+
+  it('passes on complaints', () => {
+    expect(chat().add({ kind: 'complaint', at: 1, text: 'A process ended.' }).found()).toEqual(['complaint']);
+  });
+});
