@@ -53,7 +53,7 @@ class Users {
       while (left-- > 0) {
         const user = this.#users[this.#next++ % this.#users.length];
         const skip = { sessionId: user.sessionId, messages: 12 };
-        const ids = { userId: user.userId, nodeId: 'n1', requestId: ++this.#requests, sessionId: uuid() };
+        const ids = { userId: user.userId, nodeId: 'n1', requestId: ++this.#requests, revision: 0, sessionId: uuid() };
         const [change] = await this.#store.search({ ...ids, ...(user.sessionId && { skip }) });
         user.sessionId = change.session?.sessionId ?? '';
       }
@@ -118,7 +118,7 @@ async function main(redisUrl, databaseUrl) {
   const outbox = new RedisOutbox(await connect('watch'), location);
   const recorderRedis = await connect('recorder');
   const store = new RedisPairStore(redis, location);
-  await store.register('n1', 3_600_000);
+  await store.renewLease({ nodeId: 'n1', leaseMs: 3_600_000 });
   const users = new Users(store);
   await users.command(2 * Number(USERS));
 

@@ -19,16 +19,17 @@ function newNode() {
   const channels = new MemoryChannels();
   const store = new MemoryPairStore({ channels, outbox: new MemoryOutbox() });
   const metrics = new Metrics();
+  const lease = new Lease({ store, leaseMs: 60_000, graceMs: 30_000, log });
   const service = new ChatService({
     store,
     bus: new MemoryNodeBus(channels),
-    clients: { emit: () => undefined, closeAll: () => undefined },
-    lease: new Lease({ store, leaseMs: 60_000, log }),
+    clients: { emit: () => undefined, closeAll: () => undefined, close: () => undefined, replace: () => undefined },
+    lease,
     meter: metrics,
     log,
   });
   const isReady = () => service.ready;
-  metrics.observe(service, isReady);
+  metrics.observe(service, lease, isReady);
   return { service, isReady, metrics, pageFolder };
 }
 
@@ -150,7 +151,7 @@ describe('an operator', () => {
   let bob: ChatClient;
 
   beforeEach(async () => {
-    io = createSocketServer(http, { allowedOrigins: [] });
+    io = createSocketServer(http, { allowedOrigins: [], isOpen: () => true });
     app = createHttpApp({ ...newNode(), admin: adminRoutes(io, adminToken) });
     await listen();
     io.on('connection', socket => socket.onAny((_event, acknowledge) => acknowledge({ ok: true })));

@@ -290,10 +290,10 @@ describe('Redis without its data', () => {
     const redis = await stream.pool.connect();
     const store = new RedisPairStore(redis, stream.pool.location);
     await startRecorder({ stream, databaseUrl: database.url, sweepEveryMs: 100 });
-    await store.register('n1', 60_000);
+    await store.renewLease({ nodeId: 'n1', leaseMs: 60_000 });
     const sessionId = '018f0000-0000-7000-8000-000000000001';
-    await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, sessionId: 'none' });
-    await store.search({ userId: 'bob', nodeId: 'n1', requestId: 2, sessionId });
+    await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 'none' });
+    await store.search({ userId: 'bob', nodeId: 'n1', requestId: 2, revision: 0, sessionId });
     await stream.untilEmpty();
     const read = async () => database.query('SELECT id, "endReason", "messages" FROM "ChatSession"');
     expect(await read()).toEqual([{ id: sessionId, endReason: null, messages: null }]);

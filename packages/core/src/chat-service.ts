@@ -54,7 +54,7 @@ export class ChatService {
       users: this.#users,
       isPassing: userId => this.#passages.has(userId),
       apply: changes => this.#apply(changes),
-      search: user => this.#searchOn(user),
+      search: user => this.#searchAgain(user),
       end: (user, reason) => this.#end(user, reason, { sessionId: user.session?.sessionId }).catch(() => undefined),
     });
   }
@@ -293,7 +293,7 @@ export class ChatService {
     // A partner who is nowhere may be away, or lost with data of the store.
     if (session && session.partnerNode === undefined) this.#reconciler.doubt(user, false);
     // While the user was away, somebody may have come into the queue.
-    if (user.state === 'waiting') void this.#searchOn(user);
+    if (user.state === 'waiting') void this.#searchAgain(user);
   }
 
   /** Runs a command that ends the user's chat: from now on, and until it fails, nothing can be said in that chat. */
@@ -306,10 +306,11 @@ export class ChatService {
     }
   }
 
-  /** Looks again for a partner for a user who still waits when the commands before it are done. Never rejects. */
-  async #searchOn(user: User): Promise<void> {
+  /** Looks for a partner for a user who did not ask again, unless a command of the user comes first. Never rejects. */
+  async #searchAgain(user: User): Promise<void> {
+    const { state, lastRequestId } = user;
     const search = async () => {
-      if (user.state === 'waiting') await this.#search(user);
+      if (user.state === state && user.lastRequestId === lastRequestId) await this.#search(user);
     };
     await user.inTurn(search).catch(() => undefined);
   }
@@ -400,12 +401,16 @@ export class ChatService {
     }
     const before = user.session;
     const wasAway = before && before.partnerNode === undefined;
+    const wasWaiting = user.state === 'waiting';
     adopt(user, change);
     const after = user.session;
     const changed = before?.sessionId !== after?.sessionId;
     // A partner may leave so soon that the match is not even known here: the user, who believes to wait, is told too.
     const left = change.ended ?? (before && changed && { sessionId: before.sessionId, reason: 'disconnect' as const });
     if (left && how === 'notice') this.#tell(user, 'partner_left', left);
+    // A match and its end were both missed: the user still believes to wait, and has not said otherwise since.
+    const waitsInVain = wasWaiting && user.state === 'idle' && how === 'notice' && !left;
+    if (waitsInVain && user.leaving === 0) void this.#searchAgain(user);
     if (after && changed) {
       this.#tell(user, 'matched', { sessionId: after.sessionId, startedAt: after.startedAt });
       if (after.side === 'a') this.#meter.matched();

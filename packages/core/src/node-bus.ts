@@ -3,10 +3,10 @@ import type { UserChange } from './user-change.ts';
 
 /**
  * A chat message, or a receipt, on its way to another node. It names its recipient and its session: the receiving node
- * checks both.
+ * checks both. `order` grows with each message of a plain sender: one that was held up on the way is not shown after later ones.
  */
 export type RoutedMessage =
-  | { kind: 'chat'; userId: string; sessionId: string; message: ChatMessage }
+  | { kind: 'chat'; userId: string; sessionId: string; message: ChatMessage; order?: number }
   | { kind: 'receipt'; userId: string; receipt: Receipt };
 
 /** What a node receives: messages from other nodes, and from the pair store the changes of its users. */

@@ -13,6 +13,8 @@ export interface Numbering {
   sessionId: string;
 }
 
+type ChatRoute = Extract<RoutedMessage, { kind: 'chat' }>;
+
 export interface RelayOptions {
   users: ReadonlyMap<string, User>;
   bus: NodeBus;
@@ -44,22 +46,27 @@ export class Relay {
   /** Sends a cleaned text to the user's partner: see {@link ChatService.send}. */
   async send(user: User, text: string, numbering: Numbering | undefined): Promise<ChatMessage> {
     const session = sessionOf(user, user.token ? numbering?.sessionId : undefined);
-    const { partnerNode } = session;
+    const { partnerNode, partnerId, sessionId } = session;
     if (partnerNode === undefined) throw new ChatError('PARTNER_AWAY', { retryAfterMs: 1000 });
     const message = { id: randomUUID(), message: text, at: Date.now() };
-    const seq = user.token && numbering?.seq;
-    const numbered = seq ? { ...message, seq } : message;
-    const isNew = !seq || seq > session.sent;
-    // Counted first: the user may end the chat before the other node has the message.
+    const seq = user.token ? numbering?.seq : undefined;
+    const isNew = seq === undefined || seq > session.sent;
+    // Both before it is sent: the user may end the chat, or write the next one, before the other node has it.
     if (isNew) count(session, 1);
+    if (isNew) session.sent = seq ?? session.sent + 1;
+    const routed: ChatRoute = {
+      ...{ kind: 'chat', userId: partnerId, sessionId },
+      message: seq === undefined ? message : { ...message, seq },
+      // Not for who may write on from another node, which would begin at 1.
+      ...(!user.token && { order: session.sent }),
+    };
     try {
-      if (partnerNode === this.#lease.nodeId) this.#sendHere(user, session, numbered);
-      else await this.#sendAway(partnerNode, session, numbered);
+      if (partnerNode === this.#lease.nodeId) this.#sendHere(user, routed);
+      else await this.#sendAway(partnerNode, routed);
     } catch (error) {
       if (isNew) count(session, -1);
       throw error;
     }
-    if (seq) session.sent = Math.max(session.sent, seq);
     return message;
   }
 
@@ -72,7 +79,7 @@ export class Relay {
   receive(message: RoutedMessage): void {
     const user = this.#users.get(message.userId);
     if (message.kind === 'receipt') this.#deliverReceipt(user, message.receipt);
-    else if (!user || !this.#deliver(user, message.sessionId, message.message)) this.#meter.dropped();
+    else if (!user || !this.#deliver(user, message)) this.#meter.dropped();
   }
 
   /** Messages to this node were lost: whoever may have lost one is told, or asks for it again. */
@@ -85,47 +92,43 @@ export class Relay {
     }
   }
 
-  #sendHere(user: User, { partnerId, sessionId }: LocalSession, message: ChatMessage): void {
-    const partner = this.#users.get(partnerId);
-    if (!partner || !this.#deliver(partner, sessionId, message)) {
+  #sendHere(user: User, routed: ChatRoute): void {
+    const partner = this.#users.get(routed.userId);
+    if (!partner || !this.#deliver(partner, routed)) {
       // The partner is leaving, or losing the connection. Who can send again will, or is told that the chat is over.
       throw user.token ? new ChatError('PARTNER_AWAY', { retryAfterMs: 500 }) : new ChatError('NOT_IN_CHAT');
     }
     this.#meter.relayed('local');
   }
 
-  async #sendAway(partnerNode: string, { partnerId, sessionId }: LocalSession, message: ChatMessage): Promise<void> {
-    const sent = await this.#bus.send(partnerNode, { kind: 'chat', userId: partnerId, sessionId, message });
+  async #sendAway(partnerNode: string, routed: ChatRoute): Promise<void> {
+    const sent = await this.#bus.send(partnerNode, routed);
     if (!sent) throw new ChatError('UNAVAILABLE', { retryAfterMs: this.#lease.leaseMs });
     this.#meter.relayed('remote');
   }
 
   /** @returns false if the user is not in that session; true may also mean that it is not yet known. */
-  #deliver(user: User, sessionId: string, message: ChatMessage): boolean {
-    if (!user.busy) return this.#deliverNow(user, sessionId, message);
+  #deliver(user: User, routed: ChatRoute): boolean {
+    if (!user.busy) return this.#deliverNow(user, routed);
     return user.hold(() => {
-      if (user.gone || !this.#deliverNow(user, sessionId, message)) this.#meter.dropped();
+      if (user.gone || !this.#deliverNow(user, routed)) this.#meter.dropped();
     });
   }
 
-  #deliverNow(user: User, sessionId: string, { seq, ...message }: ChatMessage): boolean {
+  #deliverNow(user: User, { sessionId, message: { seq, ...message }, order }: ChatRoute): boolean {
     const { session } = user;
     if (session?.sessionId !== sessionId) return false;
-    if (seq === undefined) {
-      this.#clients.emit(user.userId, 'message', user.token ? { ...message, sessionId } : message);
-      count(session, 1);
-      return true;
-    }
-    const isNew = user.token ? seq > session.shown : seq === session.shown + 1;
-    if (user.token) this.#clients.emit(user.userId, 'message', { ...message, sessionId, seq });
-    else if (isNew) this.#clients.emit(user.userId, 'message', message);
-    if (isNew) {
-      session.shown = seq;
+    const number = seq ?? order;
+    const isNext = number === undefined || isAfter(session.shown, number, seq !== undefined && !user.token);
+    if (user.token && seq !== undefined) this.#clients.emit(user.userId, 'message', { ...message, sessionId, seq });
+    else if (isNext) this.#clients.emit(user.userId, 'message', user.token ? { ...message, sessionId } : message);
+    if (isNext) {
+      session.shown = number ?? session.shown;
       count(session, 1);
     }
-    // Of a plain user's messages, the others were shown already, or come after one that was lost.
-    if (!user.token) this.#confirm(session, seq > session.shown);
-    return true;
+    // What a plain user was not shown was shown already, or comes after one that was lost.
+    if (!user.token && seq !== undefined) this.#confirm(session, seq > session.shown);
+    return isNext || seq !== undefined;
   }
 
   /** Acknowledges on behalf of a plain user. */
@@ -154,6 +157,11 @@ function sessionOf(user: User, sessionId: string | undefined): LocalSession {
   if (!session || user.leaving > 0) throw new ChatError('NOT_IN_CHAT');
   if (sessionId !== undefined && sessionId !== session.sessionId) throw new ChatError('NOT_IN_CHAT');
   return session;
+}
+
+/** @param closely without a gap: whoever sent it will send again what is missing */
+function isAfter(last: number, number: number, closely: boolean): boolean {
+  return closely ? number === last + 1 : number > last;
 }
 
 function count(session: LocalSession, messages: number): void {

@@ -8,9 +8,9 @@ export interface LocalSession extends Omit<SessionSide, 'partnerNode'> {
   partnerNode: string | undefined;
   /** In both directions; null when it cannot be known, because the user came from another node. */
   messages: number | null;
-  /** The highest number of a message of the user's that was passed on, 0 at first. A repeated one does not count. */
+  /** The highest number of a message of the user's, 0 at first. A resuming client numbers its own, for a plain one the node does. */
   sent: number;
-  /** The same for messages to the user; for a plain user all up to this one were shown. */
+  /** The highest number of a message to the user that was passed on. From a resuming to a plain client, all up to it were. */
   shown: number;
 }
 

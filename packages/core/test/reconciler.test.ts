@@ -78,6 +78,40 @@ describe('a notice that was lost', () => {
     for (const [, users] of random.mock.calls) expect(users.length).toBeLessThanOrEqual(100);
   });
 
+  it('of a match, and of its end, leaves the user waiting, as the user believes to be', async () => {
+    one.service.connect('ann');
+    two.service.connect('bob');
+    await one.service.search('ann');
+    await deaf(one, async () => {
+      await two.service.search('bob');
+      await two.service.endChat('bob');
+    });
+    cluster.channels.miss(one.lease.nodeId);
+    await beats();
+    expect(one.clients.of('ann')).toEqual([]);
+    expect(one.service.stateOf('ann')).toEqual({ state: 'waiting' });
+    expect(await cluster.registered('ann')).toMatchObject({ state: 'waiting' });
+  });
+
+  it('of a match, and of its end, does not make a user wait who stopped waiting meanwhile', async () => {
+    one.service.connect('ann');
+    two.service.connect('bob');
+    await one.service.search('ann');
+    await deaf(one, async () => {
+      await two.service.search('bob');
+      await two.service.endChat('bob');
+    });
+    const held = one.store.holdReply('sync');
+    cluster.channels.miss(one.lease.nodeId);
+    await jest.advanceTimersByTimeAsync(leaseMs / 10);
+    await held.came;
+    const ended = one.service.endChat('ann');
+    held.release();
+    await ended;
+    await beats();
+    expect(await cluster.registered('ann')).toMatchObject({ state: 'idle' });
+  });
+
   it('of a partner who is away, and of one who is back, is found', async () => {
     const sessionId = await pair([one, 'ann'], [two, 'bob'], 'resuming');
     await deaf(one, () => two.service.disconnect('bob', 'lost'));

@@ -1,5 +1,5 @@
 import type { ChatMessage, Receipt } from '@passerby/protocol';
-import { ChatError } from '../src/index.ts';
+import { ChatError, type RoutedMessage } from '../src/index.ts';
 import { settled, TestCluster, type TestNode } from './test-cluster.ts';
 
 let cluster: TestCluster;
@@ -69,6 +69,23 @@ describe.each(places)('messages between two who can resume, %s', (_where, node) 
     expect((await cluster.facts()).at(-1)).toMatchObject({ kind: 'ended', messages: 1 });
     expect(one.counts.local + one.counts.remote).toBe(1);
   });
+});
+
+it('a message of a plain client that was held up on the way is not shown after later ones', async () => {
+  one.service.connect('ann');
+  two.service.connect('bob');
+  await one.service.search('ann');
+  await two.service.search('bob');
+  const sent: RoutedMessage[] = [];
+  const { send } = cluster.channels;
+  jest.spyOn(cluster.channels, 'send').mockImplementation((nodeId, message) => {
+    if (message.kind === 'chat') sent.push(message);
+    return send.call(cluster.channels, nodeId, message);
+  });
+  for (const text of ['a', 'b', 'c']) await one.service.send('ann', text);
+  for (const message of sent.slice(0, 2)) cluster.channels.send(two.lease.nodeId, message);
+  expect(two.clients.texts('bob')).toEqual(['a', 'b', 'c']);
+  expect(two.counts.dropped).toBe(2);
 });
 
 describe.each(places)('messages to a plain client, %s', (_where, node) => {

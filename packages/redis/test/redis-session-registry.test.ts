@@ -53,9 +53,9 @@ describe('RedisSessionRegistry', () => {
 
   it('understands what the scripts write', async () => {
     const store = new RedisPairStore(await pool.connect(), pool.location);
-    await store.register('n1', 60_000);
-    await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, sessionId: 's0' });
-    await store.search({ userId: 'bob', nodeId: 'n1', requestId: 2, sessionId: 's1' });
+    await store.renewLease({ nodeId: 'n1', leaseMs: 60_000 });
+    await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's0' });
+    await store.search({ userId: 'bob', nodeId: 'n1', requestId: 2, revision: 0, sessionId: 's1' });
     const sessions = [session('s1', 'ann', 'bob')];
     expect(await registry.areAlive(sessions)).toEqual([true]);
     for (const [index, userId] of ['ann', 'bob'].entries()) {
