@@ -78,8 +78,8 @@ export class RedisPairStore implements PairStore {
 
   async resume({ userId, nodeId, token, nextToken }: ResumeCommand): Promise<Resumed | undefined> {
     const call = () => this.#redis.resumeUser(...this.#registry(nodeId), userId, nodeId, token, nextToken);
-    const reply = await this.#run('resume-user', nodeId, call).catch(async error => {
-      // Whoever is told of this goes elsewhere: nothing may bring them here after that.
+    // Not tried again: the client does that, perhaps elsewhere. Once it is told, nothing may bring the user here any more.
+    const reply = await this.#run('resume-user', nodeId, call, []).catch(async error => {
       if (!(error instanceof LeaseLost)) await delay(lateMs);
       throw error;
     });
