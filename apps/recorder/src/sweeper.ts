@@ -1,4 +1,4 @@
-import type { SessionLog, SessionRegistry } from '@passerby/core';
+import type { PairRegistry, SessionLog } from '@passerby/core';
 
 /** Rows in one step. */
 const pageSize = 500;
@@ -7,7 +7,7 @@ const mostSuspects = 50_000;
 
 export interface SweeperOptions {
   sessionLog: SessionLog;
-  registry: SessionRegistry;
+  registry: PairRegistry;
   /** Time from the beginning of one sweep to the next. Other times follow from it: see {@link Sweeper}. */
   sweepEveryMs: number;
 }
