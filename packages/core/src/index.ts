@@ -23,6 +23,7 @@ export type {
   UserCommand,
 } from './pair-store.ts';
 export { RefusedFactsError } from './refused-facts-error.ts';
+export { parseResumeToken, type ResumeToken } from './resume-token.ts';
 export type { SessionEnded, SessionFact, SessionStarted } from './session-fact.ts';
 export type { OpenSessionsQuery, SessionLog } from './session-log.ts';
 export type { PresentUserChange, SessionSide, UserChange, UserState } from './user-change.ts';
