@@ -1,9 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import { ChatError } from '@passerby/core';
+import { ChatError, parseResumeToken } from '@passerby/core';
 import { parseHandshake } from '@passerby/protocol';
+import { FewAtOnce } from './few-at-once.ts';
 import type { SocketClients } from './socket-clients.ts';
 import { describeError, handleSocketEvents, type SocketEventsOptions } from './socket-events.ts';
 import type { ChatServer, ChatSocket } from './socket-server.ts';
+
+/** Connections that resume the same user at once: each waits for the one before, while a client needs only the last. */
+const mostResumes = 3;
 
 export interface AcceptConnectionsOptions extends SocketEventsOptions {
   clients: SocketClients;
@@ -13,14 +17,18 @@ export interface AcceptConnectionsOptions extends SocketEventsOptions {
 /** Makes each connection that the limits allow a user, until it closes: a new one, or one who resumes. */
 export function acceptConnections(io: ChatServer, options: AcceptConnectionsOptions): void {
   const { service, clients, limits, metrics, log, addressOf } = options;
+  const resumes = new FewAtOnce(mostResumes);
+
+  const count = async (socket: ChatSocket): Promise<void> => {
+    // Before anything that the client chose is counted: Redis remembers what it counts.
+    await limits.connection(addressOf(socket.request));
+    const { resume } = parseHandshake(socket.handshake.auth);
+    const shown = typeof resume === 'string' ? parseResumeToken(resume) : undefined;
+    if (shown) await limits.resume(shown.userId);
+  };
 
   io.use((socket, next) => {
-    const { resume } = parseHandshake(socket.handshake.auth);
-    const allowed = Promise.all([
-      limits.connection(addressOf(socket.request)),
-      typeof resume === 'string' && limits.resume(resume.slice(0, resume.indexOf('.'))),
-    ]);
-    allowed.then(
+    count(socket).then(
       () => next(),
       error => {
         const { code, message, retryAfterMs } = error instanceof ChatError ? error : new ChatError('UNAVAILABLE');
@@ -33,6 +41,8 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
 
   io.on('connection', socket => {
     const joined = join(socket);
+    // It may be as large as a packet, and would stay for as long as the connection.
+    socket.handshake.auth = {};
     socket.on('disconnect', reason => {
       log.debug({ socket: socket.id, reason }, 'A connection ended.');
       // Whoever says goodbye, or is sent away, is gone for good.
@@ -66,7 +76,10 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
       clients.attach(socket.id, socket);
       return socket.id;
     }
-    const token = resume === true ? undefined : resume;
-    return service.resume(socket.id, token, userId => clients.attach(userId, socket));
+    const attach = (userId: string) => clients.attach(userId, socket);
+    if (resume === true) return service.resume(socket.id, undefined, attach);
+    const shown = parseResumeToken(resume);
+    if (!shown) return service.resume(socket.id, resume, attach);
+    return resumes.run(shown.userId, () => service.resume(socket.id, resume, attach));
   };
 }
