@@ -294,7 +294,8 @@ export class ChatService {
     const changed = before?.sessionId !== after?.sessionId;
     // A partner may leave so soon that the match is not even known here: the user, who believes to wait, is told too.
     const left = change.ended ?? (before && changed && { sessionId: before.sessionId, reason: 'disconnect' as const });
-    if (left && how === 'notice') this.#tell(user, 'partner_left', left);
+    // Nobody is told of the end of a chat by the reply to the command that ended it.
+    if (left && (how === 'notice' || user.leaving === 0)) this.#tell(user, 'partner_left', left);
     // A match and its end were both missed: the user still believes to wait, and has not said otherwise since.
     const waitsInVain = wasWaiting && user.state === 'idle' && how === 'notice' && !left;
     if (waitsInVain && user.leaving === 0) void this.#searchAgain(user);

@@ -361,6 +361,28 @@ describe('changes that overtake each other', () => {
     expect(one.clients.of('cid')).toHaveLength(1);
   });
 
+  it('a search that finds the next partner tells of the end of a chat whose own notice was lost', async () => {
+    const [one, two] = [await cluster.startNode(), await cluster.startNode()];
+    one.service.connect('ann');
+    for (const userId of ['bob', 'cid']) two.service.connect(userId);
+    await one.service.search('ann');
+    const held = one.store.holdCommand('search');
+    const search = one.service.search('ann');
+    await held.came;
+    const first = await two.service.search('bob');
+    const { nodeId } = one.lease;
+    cluster.channels.close(nodeId);
+    await two.service.endChat('bob');
+    await two.service.search('cid');
+    held.release();
+    const second = await search;
+    expect(one.clients.of('ann')).toMatchObject([
+      ['matched', { sessionId: first.sessionId }],
+      ['partner_left', { sessionId: first.sessionId, reason: 'disconnect' }],
+      ['matched', { sessionId: second.sessionId }],
+    ]);
+  });
+
   it('messages that come before the reply that tells of their match are delivered after it, in order', async () => {
     await one.service.search('ann');
     const held = two.store.holdReply('search');

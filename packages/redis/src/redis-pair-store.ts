@@ -120,7 +120,12 @@ export class RedisPairStore implements PairStore {
       nodeId,
       () => this.#redis.renewLease(...this.#leaseKeys, nodeId, leaseMs, epoch, randomBytes(6).toString('base64url')),
       [],
-    );
+    ).catch(error => {
+      // Perhaps only the answers do not come: then the lease must not be prolonged for longer by what cannot hear of it.
+      const isSilent = this.#redis.status === 'ready' && !(error.cause instanceof ReplyError);
+      if (isSilent && !(error instanceof LeaseLost)) this.#redis.disconnect(true);
+      throw error;
+    });
     this.#clockOffsetMs = nowMs - performance.now();
     return { epoch: current, lapsed, due, waitingFacts };
   }
