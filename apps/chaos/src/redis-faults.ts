@@ -1,4 +1,5 @@
 import type { FaultKind } from './faults.ts';
+import { echo } from './node-faults.ts';
 import type { World } from './world.ts';
 
 const nowhere = ['127.0.0.1', '1'] as const;
@@ -63,6 +64,14 @@ export const redisFaults: Record<string, FaultKind> = {
   'redis-full': setting('Redis', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']),
   /** A replica of a server that does not answer: writes are refused. */
   'redis-readonly': setting('Redis', ['REPLICAOF', ...nowhere], ['REPLICAOF', 'NO', 'ONE']),
+  /** {@link echo} of all nodes. */
+  'redis-echo': (world, random) => ({
+    target: 'all nodes and Redis',
+    touches: { cuts: world.nodes.map(({ program }) => program.incarnation) },
+    holdMs: 0,
+    inject: () => echo(world.nodes, random),
+    heal: () => {},
+  }),
   /** Everything between the nodes and Redis takes its time. */
   'redis-slow': (world, random) => ({
     target: 'all nodes and Redis',

@@ -156,6 +156,8 @@ class Walker {
   answered(operation: Operation): void {
     this.#open.delete(operation);
     const { op, outcome, reply, endedAt = 0 } = operation;
+    // Asked for in the session before, perhaps, by a client that does not name it: this one may be left by it all the same.
+    if (outcome !== 'ok' && (op === 'end' || op === 'skip') && this.#stay) this.#perhapsLeft = this.#stay;
     if (outcome !== 'ok' || !reply) return;
     const elsewhere = reply.state !== 'paired' || reply.sessionId !== this.#stay?.session;
     if ((op === 'end' || op === 'skip') && this.#stay && elsewhere) {
@@ -182,8 +184,8 @@ class Walker {
       this.#violate(at, 'double session', `${this.#user.user} was matched twice in session ${session}.`);
       return;
     }
-    const leaving = [...this.#open].some(({ op }) => op !== 'search');
-    if (before && !leaving && this.#perhapsLeft !== before) {
+    // Also by a second search, which was under way when the chat began: it may find that chat over before this is told.
+    if (before && this.#open.size === 0 && this.#perhapsLeft !== before) {
       const what = `was matched in session ${session} while in session ${before.session}`;
       this.#violate(at, 'double session', `${this.#user.user} ${what}.`);
     }

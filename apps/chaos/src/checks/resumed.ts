@@ -30,10 +30,10 @@ export function checkResumed({ users, faults, history }: Timeline, excuse: (reas
     }
     if (
       faults.some(
-        ({ losesData, at, healedAt = Infinity }) => losesData && at <= gone.at && healedAt >= down[0] - blurMs,
+        ({ losesData, at, healedAt = Infinity }) => losesData && at <= gone.at && healedAt + leaseMs >= down[0],
       )
     ) {
-      excuse('users not resumed, because Redis lost its data while they were away');
+      excuse('users not resumed, because Redis lost its data while they were away, or shortly before');
       continue;
     }
     const away = ((gone.at - down[0]) / 1000).toFixed(2);

@@ -94,6 +94,7 @@ function causeOf(other: Stay, timeline: Timeline): { at: number; why: string } |
     const costsLease = ![
       'node-late',
       'node-echo',
+      'redis-echo',
       'node-slow',
       'redis-slow',
       'rolling-restart',
@@ -124,7 +125,9 @@ function deadlineOf(causeAt: number, stay: Stay, other: Stay, timeline: Timeline
   const touches = ({ halts, cuts }: FaultEvent, node: string | undefined) =>
     node !== undefined && (halts.includes(node) || cuts.includes(node));
   for (const fault of faults) {
-    const { at, healedAt = Infinity, redis } = fault;
+    const { at, healedAt = Infinity, redis, losesData } = fault;
+    // Whoever goes before the data is restored is not known to have been there: what nobody confirms ends after a lease.
+    if (losesData && at <= deadline && healedAt + leaseMs >= causeAt) laterOf(healedAt + leaseMs);
     if (at > deadline || healedAt < causeAt) continue;
     if (redis || touches(fault, own)) laterOf(healedAt);
     // The node of the other side cannot say that its user left; it loses its lease, if that lasts.
