@@ -185,7 +185,8 @@ class Walker {
       return;
     }
     // Also by a second search, which was under way when the chat began: it may find that chat over before this is told.
-    if (before && this.#open.size === 0 && this.#perhapsLeft !== before) {
+    const leaving = [...this.#open].some(asked => asked.op !== 'search' || asked.at < (before?.from ?? 0));
+    if (before && !leaving && this.#perhapsLeft !== before) {
       const what = `was matched in session ${session} while in session ${before.session}`;
       this.#violate(at, 'double session', `${this.#user.user} ${what}.`);
     }
