@@ -75,6 +75,6 @@ export const mutations: Record<string, Mutation> = {
       },
     ],
     where: 'clients',
-    faults: ['node-deaf', 'node-silence', 'node-pause'],
+    faults: ['redis-gaps', 'node-deaf'],
   },
 };

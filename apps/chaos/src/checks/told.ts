@@ -95,6 +95,7 @@ function causeOf(other: Stay, timeline: Timeline): { at: number; why: string } |
       'node-late',
       'node-echo',
       'redis-echo',
+      'redis-gaps',
       'node-slow',
       'redis-slow',
       'rolling-restart',
