@@ -72,6 +72,8 @@ export type HistoryEvent =
   | { kind: 'complaint'; at: number; text: string; user?: string }
   /** This process itself stood still for `ms`, so clients saw everything later than it came. */
   | { kind: 'stall'; at: number; ms: number }
+  /** So many facts wait to be recorded. */
+  | { kind: 'outbox'; at: number; waiting: number }
   | { kind: 'phase'; at: number; phase: 'load' | 'roll-call' | 'closing' };
 
 /** A row of the table ChatSession; times in ms since the epoch. */

@@ -16,6 +16,7 @@ import { PlainParticipant } from './plain-participant.ts';
 import { seededRandom } from './random.ts';
 import { ResumingParticipant } from './resuming-participant.ts';
 import { rollCall } from './roll-call.ts';
+import { watchOutbox } from './watch-outbox.ts';
 import { watchStalls } from './watch-stalls.ts';
 import { World } from './world.ts';
 
@@ -67,6 +68,7 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
     ...(options.broken !== undefined && { broken: options.broken }),
   };
   const unwatch = watchStalls(recording);
+  const over = new AbortController();
   const doors: Door[] = [];
   let people: Person[] = [];
   const givenUp = new Promise<never>((_resolve, reject) => {
@@ -92,6 +94,7 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
         }),
       );
       recording.add({ kind: 'phase', phase: 'load' });
+      void watchOutbox(world, recording, over.signal);
       for (const person of people) person.start();
       const mutation = options.broken === undefined ? undefined : mutations[options.broken];
       const names = options.faults ?? mutation?.faults ?? Object.keys(faultKinds);
@@ -118,6 +121,7 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
     throw error;
   } finally {
     unwatch();
+    over.abort();
     for (const person of people) {
       person.stop();
       person.participant.leave();

@@ -242,6 +242,19 @@ describe('the checker', () => {
       expect(back(15).found()).toEqual([]);
     });
 
+    it('may be somebody else when back, for whom the client looks for a partner again', () => {
+      const again = back(15)
+        .ask({ user: 'ann', op: 'search', seconds: 9, endedAt: 15_000, outcome: 'unknown', code: 'CONNECTION' })
+        .add({ kind: 'user', at: 15_000, user: 'amy', userId: 'id-amy', person: 'ann', client: 'resuming' })
+        .add({ kind: 'up', at: 15_000, user: 'amy', node: 'node-1#1' })
+        .ask({ user: 'amy', op: 'search', seconds: 15, endedAt: 20_000, reply: { state: 'paired', sessionId: 't' } })
+        .come('eve')
+        .ask({ user: 'eve', op: 'search', seconds: 17, reply: { state: 'waiting' } });
+      for (const user of ['amy', 'eve']) again.add({ kind: 'matched', at: 19_000, user, session: 't' });
+      again.row({ id: 't', userA: 'id-amy', userB: 'id-eve', startedAt: 19_000 });
+      expect(again.part('t', 30, 'amy', 'eve').found()).toEqual([]);
+    });
+
     it('may be lost with the data of Redis, also shortly after, which is counted', () => {
       const wipe = (at: number) => back(12).fault({ at, healedAt: at + 1000, redis: true, losesData: true });
       expect(wipe(4500).found()).toEqual([]);
