@@ -57,8 +57,8 @@ export type HistoryEvent =
   | { kind: 'user'; at: number; user: string; userId: string; person: string; client: ClientKind }
   /** The user has a connection, by this node. */
   | { kind: 'up'; at: number; user: string; node: string }
-  /** The connection is lost, and the user will try to come back. */
-  | { kind: 'down'; at: number; user: string }
+  /** The connection is lost, and the user will try to come back; or the page is loaded again. */
+  | { kind: 'down'; at: number; user: string; reload?: true }
   /** The user will never come back. */
   | { kind: 'gone'; at: number; user: string; how: 'left' | 'lost' }
   | { kind: 'matched'; at: number; user: string; session: string }

@@ -76,7 +76,6 @@ export class ResumingParticipant implements Participant {
     const chat = this.#chat;
     // Before the first welcome there is nothing to go on with.
     if (!chat || this.#connecting) return;
-    const { state } = this;
     // What the page that is left would still say goes nowhere.
     this.#door.lose();
     this.#storage = this.#storage.copy();
@@ -84,7 +83,7 @@ export class ResumingParticipant implements Participant {
     chat.close();
     this.#giveUpCommands();
     this.#upAt = Number.POSITIVE_INFINITY;
-    if (state !== 'away') this.#diary.down();
+    this.#diary.down('reload');
     this.#reloaded = true;
     this.#open();
   }

@@ -102,6 +102,21 @@ export function nodeAt(user: UserTimeline | undefined, at: number): string | und
   return user?.ups.findLast(up => up.at <= at)?.node;
 }
 
+/**
+ * When the users of a node are known again that Redis has lost with its data: a lease after the node can talk with it again,
+ * also if another fault hinders that.
+ */
+export function restoredAt(fault: FaultEvent, node: string | undefined, { faults, history }: Timeline): number {
+  let healedAt = fault.healedAt ?? Number.POSITIVE_INFINITY;
+  const hinders = ({ redis, halts, cuts }: FaultEvent) =>
+    redis || (node !== undefined && (halts.includes(node) || cuts.includes(node)));
+  for (const other of faults.toSorted((one, another) => one.at - another.at)) {
+    const { at, healedAt: until = Number.POSITIVE_INFINITY } = other;
+    if (hinders(other) && at <= healedAt + history.settings.leaseMs && until > healedAt) healedAt = until;
+  }
+  return healedAt + history.settings.leaseMs;
+}
+
 function newUser(user: string): UserTimeline {
   const nothing = { userId: undefined, client: 'plain' as const, goneAt: undefined, goneWaiting: false };
   return { user, ...nothing, events: [], stays: [], strays: [], ups: [], downs: [] };

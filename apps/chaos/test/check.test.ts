@@ -260,6 +260,17 @@ describe('the checker', () => {
       expect(wipe(4500).found()).toEqual([]);
       expect([...wipe(4500).verdict().excused.keys()].join()).toContain('Redis lost its data');
       expect(wipe(3500).found()).toEqual(['not resumed']);
+      const cut = { at: 4000, healedAt: 6000 };
+      expect(
+        wipe(3500)
+          .fault({ ...cut, cuts: ['node-1#1'] })
+          .found(),
+      ).toEqual([]);
+      expect(
+        wipe(3500)
+          .fault({ ...cut, cuts: ['node-2#1'] })
+          .found(),
+      ).toEqual(['not resumed']);
     });
 
     it('has nothing to come back to without a chat and without waiting, which is counted', () => {
