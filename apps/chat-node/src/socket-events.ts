@@ -108,6 +108,7 @@ export function handleSocketEvents(
     if (user !== undefined) return understand(event, input)(user);
     if (waiting >= mostWaiting) throw new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: joiningMs });
     waiting++;
+    // Not awaited here: a function that waits keeps its arguments, and these may be a megabyte.
     return joined.then(understand(event, input));
   };
 
