@@ -67,7 +67,7 @@ export type KnownUser = UserState & {
 export interface LeaseRenewal {
   /** Names the life of the store's data: another one means that the store has lost what it knew. */
   epoch: string;
-  /** Nodes whose lease has lapsed, a few at a time. */
+  /** Nodes whose lease has lapsed; when there are many, any few of them each time. */
   lapsed: string[];
   /** How many users were away for longer than they may be: see {@link PairStore.expire}. */
   due: number;
