@@ -1,13 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { ChatError, parseResumeToken } from '@passerby/core';
 import { parseHandshake } from '@passerby/protocol';
-import { FewAtOnce } from './few-at-once.ts';
 import type { SocketClients } from './socket-clients.ts';
 import { describeError, handleSocketEvents, type SocketEventsOptions } from './socket-events.ts';
 import type { ChatServer, ChatSocket } from './socket-server.ts';
-
-/** Connections that resume the same user at once: each waits for the one before, while a client needs only the last. */
-const mostResumes = 3;
 
 export interface AcceptConnectionsOptions extends SocketEventsOptions {
   clients: SocketClients;
@@ -17,7 +13,6 @@ export interface AcceptConnectionsOptions extends SocketEventsOptions {
 /** Makes each connection that the limits allow a user, until it closes: a new one, or one who resumes. */
 export function acceptConnections(io: ChatServer, options: AcceptConnectionsOptions): void {
   const { service, clients, limits, metrics, log, addressOf } = options;
-  const resumes = new FewAtOnce(mostResumes);
 
   const count = async (socket: ChatSocket): Promise<void> => {
     // Before anything that the client chose is counted: Redis remembers what it counts.
@@ -76,10 +71,9 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
       clients.attach(socket.id, socket);
       return socket.id;
     }
-    const attach = (userId: string) => clients.attach(userId, socket);
-    if (resume === true) return service.resume(socket.id, undefined, attach);
-    const shown = parseResumeToken(resume);
-    if (!shown) return service.resume(socket.id, resume, attach);
-    return resumes.run(shown.userId, () => service.resume(socket.id, resume, attach));
+    return service.resume(socket.id, resume === true ? undefined : resume, {
+      attach: userId => clients.attach(userId, socket),
+      isOpen: () => socket.connected,
+    });
   };
 }
