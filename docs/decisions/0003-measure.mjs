@@ -20,8 +20,8 @@ import { applyMigrations, PrismaSessionLog } from '../../packages/database/dist/
 import {
   connectRedis,
   RedisOutbox,
+  RedisPairRegistry,
   RedisPairStore,
-  RedisSessionRegistry,
   whenReady,
 } from '../../packages/redis/dist/index.js';
 
@@ -124,7 +124,7 @@ async function main(redisUrl, databaseUrl) {
 
   const newRecorder = batchSize => {
     const sessionLog = new PrismaSessionLog({ databaseUrl, pool: location.pool });
-    const registry = new RedisSessionRegistry(recorderRedis, location);
+    const registry = new RedisPairRegistry(recorderRedis, location);
     const sweeper = new Sweeper({ sessionLog, registry, sweepEveryMs: 3_600_000 });
     const ports = { outbox: new RedisOutbox(recorderRedis, location), sessionLog, sweeper };
     const settings = { pool: location.pool, batchSize, highWater: 1e9, metrics: new Metrics(), log };

@@ -1,16 +1,16 @@
 // Runs on the thread of Node's module hooks: see break-loader.ts.
 import type { LoadHook } from 'node:module';
-import { mutate } from './mutate.ts';
-import type { Mutation } from './mutations.ts';
+import { mutated } from './mutate.ts';
+import type { Edit } from './mutations.ts';
 
-let mutation: Mutation | undefined;
+let edits: readonly Edit[] = [];
 
-export function initialize(data: Mutation): void {
-  mutation = data;
+export function initialize(data: readonly Edit[]): void {
+  edits = data;
 }
 
 export const load: LoadHook = async (url, context, nextLoad) => {
   const loaded = await nextLoad(url, context);
-  if (!mutation || !url.endsWith(mutation.file)) return loaded;
-  return { ...loaded, source: mutate(String(loaded.source), mutation) };
+  if (!edits.some(({ file }) => url.endsWith(`/${file}`))) return loaded;
+  return { ...loaded, source: mutated(String(loaded.source), url, edits) };
 };

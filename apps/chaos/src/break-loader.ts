@@ -2,19 +2,19 @@
 // The harness loads it in the same way before it loads the client library.
 import fs from 'node:fs';
 import { register, syncBuiltinESMExports } from 'node:module';
-import { mutate, mutationNamed } from './mutate.ts';
+import { mutated, mutationNamed } from './mutate.ts';
 
-const mutation = mutationNamed(new URL(import.meta.url).search.slice(1));
+const { edits } = mutationNamed(new URL(import.meta.url).search.slice(1));
 
-if (mutation.file.endsWith('.lua')) {
-  const read = fs.readFileSync;
-  const reading = (...args: Parameters<typeof fs.readFileSync>) => {
-    const content = read(...args);
-    const isIt = args[0] instanceof URL && args[0].pathname.endsWith(mutation.file);
-    return isIt ? mutate(String(content), mutation) : content;
-  };
-  fs.readFileSync = reading as typeof fs.readFileSync;
-  syncBuiltinESMExports();
-} else {
-  register('./break-hooks.js', { parentURL: import.meta.url, data: mutation });
-}
+// Modules are loaded by hooks; Lua scripts are read.
+register('./break-hooks.js', { parentURL: import.meta.url, data: edits });
+const read = fs.readFileSync;
+const reading = (...args: Parameters<typeof fs.readFileSync>) => {
+  const content = read(...args);
+  const [file] = args;
+  return file instanceof URL && file.pathname.endsWith('.lua')
+    ? mutated(String(content), file.pathname, edits)
+    : content;
+};
+fs.readFileSync = reading as typeof fs.readFileSync;
+syncBuiltinESMExports();

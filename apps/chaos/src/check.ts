@@ -26,7 +26,7 @@ export function check(history: History): Verdict {
   const told = checkTold(timeline, excuse);
   const violations = [
     ...timeline.violations,
-    ...checkSessions(timeline),
+    ...checkSessions(timeline, excuse),
     ...checkMessages(timeline, excuse),
     ...told.violations,
     ...checkResumed(timeline, excuse),

@@ -31,8 +31,8 @@ export class Diary {
     this.#recording.add({ kind: 'up', user: this.user, node });
   }
 
-  down(): void {
-    this.#recording.add({ kind: 'down', user: this.user });
+  down(why?: 'reload'): void {
+    this.#recording.add({ kind: 'down', user: this.user, ...(why === 'reload' && { reload: true }) });
   }
 
   gone(how: 'left' | 'lost'): void {

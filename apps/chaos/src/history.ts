@@ -57,8 +57,8 @@ export type HistoryEvent =
   | { kind: 'user'; at: number; user: string; userId: string; person: string; client: ClientKind }
   /** The user has a connection, by this node. */
   | { kind: 'up'; at: number; user: string; node: string }
-  /** The connection is lost, and the user will try to come back. */
-  | { kind: 'down'; at: number; user: string }
+  /** The connection is lost, and the user will try to come back; or the page is loaded again. */
+  | { kind: 'down'; at: number; user: string; reload?: true }
   /** The user will never come back. */
   | { kind: 'gone'; at: number; user: string; how: 'left' | 'lost' }
   | { kind: 'matched'; at: number; user: string; session: string }
@@ -72,6 +72,8 @@ export type HistoryEvent =
   | { kind: 'complaint'; at: number; text: string; user?: string }
   /** This process itself stood still for `ms`, so clients saw everything later than it came. */
   | { kind: 'stall'; at: number; ms: number }
+  /** So many facts wait to be recorded. */
+  | { kind: 'outbox'; at: number; waiting: number }
   | { kind: 'phase'; at: number; phase: 'load' | 'roll-call' | 'closing' };
 
 /** A row of the table ChatSession; times in ms since the epoch. */

@@ -63,6 +63,6 @@ async function replay(file: string): Promise<number> {
 /** Makes sure, before anything starts, that the mutation can be made; and makes it, if it is for this process. */
 async function makeWrong(name: string): Promise<void> {
   const mutation = mutationNamed(name);
-  mutate(await readFile(join(projectDir, mutation.file), 'utf8'), mutation);
+  for (const edit of mutation.edits) mutate(await readFile(join(projectDir, edit.file), 'utf8'), edit);
   if (mutation.where === 'clients') await import(new URL(`./break-loader.js?${name}`, import.meta.url).href);
 }

@@ -1,4 +1,4 @@
-import { type Mutation, mutations } from './mutations.ts';
+import { type Edit, type Mutation, mutations } from './mutations.ts';
 
 /** @throws Error when there is no such mutation */
 export function mutationNamed(name: string): Mutation {
@@ -8,10 +8,15 @@ export function mutationNamed(name: string): Mutation {
 }
 
 /** @throws Error when the text to replace is not there exactly once: then the mutation must be brought up to date */
-export function mutate(source: string, { file, from, to }: Mutation): string {
+export function mutate(source: string, { file, from, to }: Edit): string {
   const parts = source.split(from);
   if (parts.length !== 2) {
     throw new Error(`The text that a mutation replaces is in ${file} ${parts.length - 1} times. See mutations.ts.`);
   }
   return parts.join(to);
+}
+
+/** The source of a file, with what a mutation changes in it. @param url of the file */
+export function mutated(source: string, url: string, edits: readonly Edit[]): string {
+  return edits.filter(({ file }) => url.endsWith(`/${file}`)).reduce(mutate, source);
 }

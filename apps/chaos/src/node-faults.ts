@@ -34,6 +34,23 @@ function healOrReset(node: ChatNode, random: Random): void {
   node.proxy.heal();
 }
 
+/**
+ * Again and again, the connections to Redis are reset for the nodes only: commands that they give up, or give once more, are
+ * carried out a moment later.
+ */
+export async function echo(nodes: readonly ChatNode[], random: Random): Promise<void> {
+  const times = random.whole(3, 8);
+  for (let n = 0; n < times; n++) {
+    for (const { proxy } of nodes) proxy.cut(['there'], { present: true });
+    await delay(400);
+    for (const { proxy } of nodes) proxy.abandon();
+    // By then the nodes have connected again, and their users may have gone on; and yet it is not too late for a command.
+    await delay(random.whole(800, 1300));
+    for (const { proxy } of nodes) proxy.heal();
+    await delay(500);
+  }
+}
+
 function halt(node: ChatNode, fault: Omit<Fault, 'target' | 'touches'>): Fault {
   return { target: node.program.name, touches: { halts: [node.program.incarnation] }, ...fault };
 }
@@ -103,25 +120,8 @@ export const nodeFaults: Record<string, FaultKind> = {
   'node-deaf': cut(node => node.proxy.cut(['back']), longMs, healOrReset),
   /** What is on its way is held back while new connections work; it arrives when the node has long given it up. */
   'node-late': cut(node => node.proxy.cut(both, { present: true }), [4000, 7000]),
-  /**
-   * Again and again, its connections are reset for the node only: commands that it gives up, or gives once more, are carried
-   * out a moment later.
-   */
-  'node-echo': cut(
-    async (node, random) => {
-      const times = random.whole(3, 8);
-      for (let n = 0; n < times; n++) {
-        node.proxy.cut(['there'], { present: true });
-        await delay(400);
-        node.proxy.abandon();
-        // By then the node has connected again, and its users may have gone on; and yet it is not too late for a command.
-        await delay(random.whole(800, 1300));
-        node.proxy.heal();
-        await delay(500);
-      }
-    },
-    [0, 0],
-  ),
+  /** {@link echo} of one node. */
+  'node-echo': cut((node, random) => echo([node], random), [0, 0]),
   /** Its connections to Redis are reset once: replies are lost. */
   'node-reset': cut(node => node.proxy.reset(), [0, 0]),
   /** Everything between it and Redis takes its time. */

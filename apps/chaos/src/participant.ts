@@ -14,6 +14,8 @@ export interface Participant {
   send(): void;
   /** The connection is taken away from outside. */
   drop(): void;
+  /** The page is loaded again: a client begins anew, with what it has stored. */
+  reload(): void;
   /** Leaves for good. */
   leave(): void;
 }

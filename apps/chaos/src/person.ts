@@ -1,7 +1,7 @@
 import type { Participant } from './participant.ts';
 import type { Random } from './random.ts';
 
-type Act = 'nothing' | 'hesitate' | 'search' | 'skip' | 'end' | 'send' | 'burst' | 'drop' | 'leave';
+type Act = 'nothing' | 'hesitate' | 'search' | 'skip' | 'end' | 'send' | 'burst' | 'drop' | 'reload' | 'leave';
 
 const burst = 5;
 
@@ -60,6 +60,7 @@ export class Person {
         ['hesitate', 10],
         ['nothing', 10],
         ['drop', 2 * r],
+        ['reload', r],
         ['leave', 2 * r],
       ] as [Act, number][],
       waiting: [
@@ -67,6 +68,7 @@ export class Person {
         ['search', 3],
         ['end', 4 * r],
         ['drop', 2 * r],
+        ['reload', r],
       ] as [Act, number][],
       paired: [
         ['send', 80],
@@ -75,6 +77,7 @@ export class Person {
         ['hesitate', 2 * r],
         ['end', 4 * r],
         ['drop', 4 * r],
+        ['reload', 2 * r],
         ['leave', r],
       ] as [Act, number][],
     }[state];

@@ -99,6 +99,11 @@ export class PlainParticipant implements Participant {
     this.#door.lose();
   }
 
+  /** Nothing is stored. */
+  reload(): void {
+    this.leave();
+  }
+
   leave(): void {
     this.#end('left');
   }

@@ -5,6 +5,8 @@ import type { Violation } from './timeline.ts';
 const mostViolations = 12;
 const mostEvents = 16;
 const aroundMs = 3000;
+/** So many facts wait for the next batch at any time. */
+const fewFacts = 20;
 /** What happens this long after a fault was healed still counts to it. */
 const aftermathMs = 3000;
 
@@ -33,6 +35,7 @@ export function report({ timeline, violations, excused, toldDelays }: Verdict): 
     '',
     `${faults.length} faults, ${users.size} users, ${sessions.size} sessions, ${messages} messages shown.`,
     `Longest until told that a chat is over, where no other fault hindered: ${worst(toldDelays)}.`,
+    recordingFigures(timeline),
     ...(stalls.length > 0
       ? [`This process itself stood still ${stalls.length} times, at worst for ${worst(stalls)}.`]
       : []),
@@ -57,6 +60,22 @@ export function explain({ timeline, violations }: Verdict): string {
   });
   const more = violations.length - shown.length;
   return [...shown, ...(more > 0 ? [`… and ${more} more.`] : [])].join('\n\n');
+}
+
+/** What became of the facts for PostgreSQL. */
+function recordingFigures({ history, faults }: Verdict['timeline']): string {
+  const { rows } = history.end;
+  const counts = history.events.filter(event => event.kind === 'outbox');
+  const most = counts.reduce((highest, { waiting }) => Math.max(highest, waiting), 0);
+  const lags = faults.flatMap(({ recording, healedAt }) => {
+    const caughtUp = counts.find(({ at, waiting }) => healedAt !== undefined && at >= healedAt && waiting <= fewFacts);
+    return recording && caughtUp && healedAt !== undefined ? [{ ms: caughtUp.at - healedAt }] : [];
+  });
+  const open = rows.filter(({ endedAt }) => endedAt === null).length;
+  return (
+    `${rows.length} rows, ${open} of them open. At most ${most} facts waited to be recorded; ` +
+    `longest until hardly any did after a fault of recording was healed: ${worst(lags)}.`
+  );
 }
 
 function isAround(event: HistoryEvent, violation: Violation): boolean {

@@ -1,4 +1,4 @@
-import { type Chat, ChatError, connect, type OwnMessage } from '@passerby/client';
+import { type Chat, ChatError, type ChatEvents, type ChatStorage, connect, type OwnMessage } from '@passerby/client';
 import type { Diary } from './diary.ts';
 import type { Door } from './door.ts';
 import type { Operation } from './history.ts';
@@ -6,14 +6,43 @@ import type { Participant } from './participant.ts';
 import { peekingTransport } from './peeking-transport.ts';
 import { answerWithinMs } from './plain-participant.ts';
 
+/** What a page keeps in its `sessionStorage`. */
+class Storage implements ChatStorage {
+  readonly #items: Map<string, string>;
+
+  constructor(items: Iterable<[string, string]> = []) {
+    this.#items = new Map(items);
+  }
+
+  copy(): Storage {
+    return new Storage(this.#items);
+  }
+
+  getItem(key: string): string | null {
+    return this.#items.get(key) ?? null;
+  }
+
+  setItem(key: string, value: string): void {
+    this.#items.set(key, value);
+  }
+
+  removeItem(key: string): void {
+    this.#items.delete(key);
+  }
+}
+
 /** A client that resumes: the client library. It connects again by itself, until it leaves. */
 export class ResumingParticipant implements Participant {
   readonly #door: Door;
   readonly #diary: Diary;
-  readonly #sends = new Map<OwnMessage, Operation>();
+  /** Messages that are not delivered yet, by their texts. */
+  readonly #sends = new Map<string, Operation>();
   /** Commands that are not done yet. */
   readonly #commands = new Set<{ operation: Operation; askedAt: number }>();
   #chat: Chat | undefined;
+  #storage = new Storage();
+  /** The page was loaded again, and does not know yet where it is. */
+  #reloaded = false;
   #connecting: Operation | undefined;
   /** The session that the present user is in, as far as it is in the history. */
   #session: string | undefined;
@@ -38,32 +67,66 @@ export class ResumingParticipant implements Participant {
     diary.newUser();
     this.#known = false;
     this.#connecting = diary.ask('connect');
-    const transport = peekingTransport((socketId, resumed) => this.#welcomed(socketId, resumed));
-    const chat = connect(this.#door.url, { socketOptions: { transports: [transport] } });
+    this.#storage = new Storage();
+    this.#reloaded = false;
+    this.#open();
+  }
+
+  reload(): void {
+    const chat = this.#chat;
+    // Before the first welcome there is nothing to go on with.
+    if (!chat || this.#connecting) return;
+    // What the page that is left would still say goes nowhere.
+    this.#door.lose();
+    this.#storage = this.#storage.copy();
+    this.#chat = undefined;
+    chat.close();
+    this.#giveUpCommands();
+    this.#upAt = Number.POSITIVE_INFINITY;
+    this.#diary.down('reload');
+    this.#reloaded = true;
+    this.#open();
+  }
+
+  #open(): void {
+    const diary = this.#diary;
+    const transport = peekingTransport((socketId, resumed) => {
+      if (this.#chat === chat) this.#welcomed(socketId, resumed);
+    });
+    const chat = connect(this.#door.url, { storage: this.#storage, socketOptions: { transports: [transport] } });
     this.#chat = chat;
-    chat.on('connection', (status, error) => {
+    const on = <Name extends keyof ChatEvents>(event: Name, listener: (...args: ChatEvents[Name]) => void) => {
+      chat.on(event, (...args) => {
+        if (this.#chat === chat) listener(...args);
+      });
+    };
+    on('connection', (status, error) => {
       if (status === 'reconnecting') {
         this.#upAt = Number.POSITIVE_INFINITY;
         diary.down();
-      } else if (status === 'closed' && chat === this.#chat) {
+      } else if (status === 'connected') {
+        if (this.#reloaded) this.#isStillIn(chat.session?.sessionId);
+        this.#reloaded = false;
+      } else if (status === 'closed') {
         diary.complain(`The chat of ${diary.user} was closed for good: ${error?.code}.`);
         this.#end('lost');
       }
     });
-    chat.on('matched', ({ sessionId }) => {
+    on('matched', ({ sessionId }) => {
+      if (this.#reloaded && this.#isStillIn(sessionId)) return;
       this.#session = sessionId;
       this.#sent = 0;
       diary.matched(sessionId);
     });
-    chat.on('message', ({ message }) => diary.shown(message));
-    chat.on('partnerAway', ({ sessionId }) => diary.away(sessionId));
-    chat.on('partnerBack', ({ sessionId }) => diary.back(sessionId));
-    chat.on('partnerLeft', ({ sessionId, reason }) => {
+    on('message', ({ message }) => diary.shown(message));
+    on('partnerAway', ({ sessionId }) => diary.away(sessionId));
+    on('partnerBack', ({ sessionId }) => diary.back(sessionId));
+    on('partnerLeft', ({ sessionId, reason }) => {
       // It may be the session of the user whom this one replaces, because it could not be resumed.
       if (this.#known) diary.over(sessionId, reason);
       this.#session = undefined;
     });
-    chat.on('ownMessage', message => this.#progress(message));
+    on('ownMessage', message => this.#progress(message));
   }
 
   search(): void {
@@ -84,9 +147,12 @@ export class ResumingParticipant implements Participant {
     const n = this.#sent + 1;
     const operation = this.#diary.ask('send', { session, n });
     try {
-      this.#sends.set(this.#chat.send(this.#diary.text(session, n)), operation);
+      const text = this.#diary.text(session, n);
+      this.#sends.set(text, operation);
+      this.#chat.send(text);
       this.#sent = n;
     } catch (error) {
+      this.#sends.delete(this.#diary.text(session, n));
       this.#diary.settle(operation, 'failed', error instanceof ChatError ? error.code : String(error));
     }
   }
@@ -146,8 +212,27 @@ export class ResumingParticipant implements Participant {
     );
   }
 
+  /**
+   * A page that was loaded again finds out where it is. If that is not where it was, the person sees that it is over.
+   * @returns whether it is where it was
+   */
+  #isStillIn(session: string | undefined): boolean {
+    const before = this.#session;
+    if (before === session) return true;
+    if (before !== undefined) {
+      this.#diary.over(before, 'disconnect');
+      this.#forget();
+    }
+    return false;
+  }
+
+  #giveUpCommands(): void {
+    for (const { operation } of this.#commands) this.#diary.settle(operation, 'unknown', 'CONNECTION');
+    this.#commands.clear();
+  }
+
   #progress(message: OwnMessage): void {
-    const operation = this.#sends.get(message);
+    const operation = this.#sends.get(message.text);
     if (!operation?.session || operation.n === undefined) return;
     const open = operation.outcome === undefined;
     if (open && (message.status === 'sent' || message.status === 'delivered')) this.#diary.settle(operation, 'ok');
@@ -155,7 +240,7 @@ export class ResumingParticipant implements Participant {
     if (open && message.status === 'failed') {
       this.#diary.settle(operation, message.maybeShown ? 'unknown' : 'failed', message.error?.code);
     }
-    if (message.status === 'delivered' || message.status === 'failed') this.#sends.delete(message);
+    if (message.status === 'delivered' || message.status === 'failed') this.#sends.delete(message.text);
   }
 
   /** Nothing of this user will be heard of any more. */
@@ -175,8 +260,7 @@ export class ResumingParticipant implements Participant {
     this.#connecting = undefined;
     this.#diary.gone(how);
     this.#forget();
-    for (const { operation } of this.#commands) this.#diary.settle(operation, 'unknown', 'CONNECTION');
-    this.#commands.clear();
+    this.#giveUpCommands();
     this.#upAt = Number.POSITIVE_INFINITY;
     chat.close();
   }

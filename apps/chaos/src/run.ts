@@ -16,18 +16,32 @@ import { PlainParticipant } from './plain-participant.ts';
 import { seededRandom } from './random.ts';
 import { ResumingParticipant } from './resuming-participant.ts';
 import { rollCall } from './roll-call.ts';
+import { watchOutbox } from './watch-outbox.ts';
 import { watchStalls } from './watch-stalls.ts';
 import { World } from './world.ts';
 
 const nodes = 3;
 const leaseMs = 5000;
-/** Short, so that what waits for its end need not be waited for long. */
-const graceMs = 5000;
 const boundMs = 8000;
 /** What was lost on the way must have arrived within the bound; so much longer there is something to see. */
 const aWhileMs = 2000;
-/** Recording a backlog, and the reaping of whoever was on a node that died, may take this long after the end. */
-const emptyWithinMs = 40_000;
+/** Until everybody who left has arrived as such. */
+const leftWithinMs = 2000;
+
+interface Patience {
+  /** Short, so that what waits for its end need not be waited for long. */
+  graceMs: number;
+  /** Recording a backlog, and the reaping of whoever was on a node that died, may take this long after the end. */
+  emptyWithinMs: number;
+}
+
+/**
+ * The grace time is longer than any node is cut off from Redis, because such a node keeps its clients, who cannot resume
+ * elsewhere meanwhile.
+ */
+const patient: Patience = { graceMs: 12_000, emptyWithinMs: 40_000 };
+/** With something made wrong, what should come may never come. */
+const impatient: Patience = { graceMs: 5000, emptyWithinMs: 5000 };
 
 export interface Run {
   history: History;
@@ -43,6 +57,7 @@ export interface Run {
  */
 export async function run(options: Options, stop: AbortSignal, say: (sentence: string) => void): Promise<Run> {
   const recording = new Recording();
+  const { graceMs, emptyWithinMs } = options.broken === undefined ? patient : impatient;
   const dir = await mkdtemp(join(tmpdir(), 'passerby-chaos-'));
   const remove = () => rm(dir, { recursive: true, force: true });
   const complain = (text: string) => void recording.add({ kind: 'complaint', text });
@@ -53,6 +68,7 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
     ...(options.broken !== undefined && { broken: options.broken }),
   };
   const unwatch = watchStalls(recording);
+  const over = new AbortController();
   const doors: Door[] = [];
   let people: Person[] = [];
   const givenUp = new Promise<never>((_resolve, reject) => {
@@ -78,6 +94,7 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
         }),
       );
       recording.add({ kind: 'phase', phase: 'load' });
+      void watchOutbox(world, recording, over.signal);
       for (const person of people) person.start();
       const mutation = options.broken === undefined ? undefined : mutations[options.broken];
       const names = options.faults ?? mutation?.faults ?? Object.keys(faultKinds);
@@ -89,7 +106,7 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
       say('Everybody looks for a partner once more, and leaves');
       await rollCall(people, recording, boundMs);
       say('Waiting until nothing is left, and stopping');
-      await delay(graceMs);
+      await delay(leftWithinMs);
       const end = await readEndState(world, emptyWithinMs);
       await world.stopApps();
       const leasesLeft = await readLeases(world);
@@ -104,6 +121,7 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
     throw error;
   } finally {
     unwatch();
+    over.abort();
     for (const person of people) {
       person.stop();
       person.participant.leave();

@@ -102,6 +102,21 @@ export function nodeAt(user: UserTimeline | undefined, at: number): string | und
   return user?.ups.findLast(up => up.at <= at)?.node;
 }
 
+/**
+ * When the users of a node are known again that Redis has lost with its data: a lease after the node can talk with it again,
+ * also if another fault hinders that.
+ */
+export function restoredAt(fault: FaultEvent, node: string | undefined, { faults, history }: Timeline): number {
+  let healedAt = fault.healedAt ?? Number.POSITIVE_INFINITY;
+  const hinders = ({ redis, halts, cuts }: FaultEvent) =>
+    redis || (node !== undefined && (halts.includes(node) || cuts.includes(node)));
+  for (const other of faults.toSorted((one, another) => one.at - another.at)) {
+    const { at, healedAt: until = Number.POSITIVE_INFINITY } = other;
+    if (hinders(other) && at <= healedAt + history.settings.leaseMs && until > healedAt) healedAt = until;
+  }
+  return healedAt + history.settings.leaseMs;
+}
+
 function newUser(user: string): UserTimeline {
   const nothing = { userId: undefined, client: 'plain' as const, goneAt: undefined, goneWaiting: false };
   return { user, ...nothing, events: [], stays: [], strays: [], ups: [], downs: [] };
@@ -156,6 +171,8 @@ class Walker {
   answered(operation: Operation): void {
     this.#open.delete(operation);
     const { op, outcome, reply, endedAt = 0 } = operation;
+    // Asked for in the session before, perhaps, by a client that does not name it: this one may be left by it all the same.
+    if (outcome !== 'ok' && (op === 'end' || op === 'skip') && this.#stay) this.#perhapsLeft = this.#stay;
     if (outcome !== 'ok' || !reply) return;
     const elsewhere = reply.state !== 'paired' || reply.sessionId !== this.#stay?.session;
     if ((op === 'end' || op === 'skip') && this.#stay && elsewhere) {
@@ -182,7 +199,8 @@ class Walker {
       this.#violate(at, 'double session', `${this.#user.user} was matched twice in session ${session}.`);
       return;
     }
-    const leaving = [...this.#open].some(({ op }) => op !== 'search');
+    // Also by a second search, which was under way when the chat began: it may find that chat over before this is told.
+    const leaving = [...this.#open].some(asked => asked.op !== 'search' || asked.at < (before?.from ?? 0));
     if (before && !leaving && this.#perhapsLeft !== before) {
       const what = `was matched in session ${session} while in session ${before.session}`;
       this.#violate(at, 'double session', `${this.#user.user} ${what}.`);

@@ -108,6 +108,74 @@ describe('the checker', () => {
       expect(half.add({ kind: 'gone', at: 3000, user: 'bob', how: 'lost' }).found()).toEqual([]);
     });
 
+    it('whose partner searched on has one side, too', () => {
+      const row = { id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000 };
+      const half = history()
+        .ask({ user: 'bob', op: 'search', seconds: 1.4, reply: { state: 'waiting' } })
+        .ask({ user: 'ann', op: 'search', seconds: 1.5, reply: { state: 'waiting' } })
+        .add({ kind: 'matched', at: 2000, user: 'ann', session: 's' })
+        .row(row)
+        .ask({ user: 'bob', op: 'search', seconds: 3, reply: { state: 'waiting' } });
+      expect(half.phase('closing', 60).found()).toEqual(['one side']);
+    });
+
+    it('may begin and end while the node of one side is cut off, which is counted', () => {
+      const row = { id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000 };
+      const missed = (endedAt: number) =>
+        history()
+          .ask({ user: 'ann', op: 'search', seconds: 1.5, reply: { state: 'waiting' } })
+          .add({ kind: 'matched', at: 2000, user: 'ann', session: 's' })
+          .ask({ user: 'ann', op: 'end', seconds: endedAt, session: 's', reply: { state: 'idle' } })
+          .row(row)
+          .fault({ at: 1500, healedAt: 9000, cuts: ['node-2#1'] })
+          .phase('closing', 60)
+          .verdict();
+      expect(missed(9).violations).toEqual([]);
+      expect([...missed(9).excused.values()]).toEqual([1]);
+      expect(missed(15).violations.map(({ check }) => check)).toEqual(['one side']);
+    });
+
+    it('may be lost with the data of Redis, which is counted', () => {
+      const lost = history()
+        .ask({ user: 'ann', op: 'search', seconds: 1.5, reply: { state: 'waiting' } })
+        .add({ kind: 'matched', at: 2000, user: 'ann', session: 's' })
+        .row({ id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000 })
+        .fault({ at: 2100, healedAt: 3000, redis: true, losesData: true })
+        .phase('closing', 60)
+        .verdict();
+      expect(lost.violations).toEqual([]);
+      expect([...lost.excused.keys()].join()).toContain('Redis lost its data in that moment');
+    });
+
+    it('may follow one another while several skips are open, or are given up', () => {
+      const skips = history().pair('r', 2, 'ann', 'bob').part('r', 2.5, 'bob', 'ann');
+      skips.ask({ user: 'ann', op: 'search', seconds: 2.6, reply: { state: 'waiting' } });
+      const skip = { user: 'ann', op: 'skip' as const, session: 'r' };
+      skips.ask({ ...skip, seconds: 3, endedAt: 3100, reply: { state: 'paired', sessionId: 's' } });
+      skips.ask({ ...skip, seconds: 3.01, endedAt: 4500, outcome: 'failed', code: 'UNAVAILABLE' });
+      skips.ask({ user: 'bob', op: 'search', seconds: 2.7, reply: { state: 'waiting' } });
+      skips.ask({ user: 'eve', op: 'search', seconds: 2.7, reply: { state: 'waiting' } });
+      for (const user of ['ann', 'bob']) skips.add({ kind: 'matched', at: 3090, user, session: 's' });
+      skips.over('s', 5, 'bob');
+      for (const user of ['ann', 'eve']) skips.add({ kind: 'matched', at: 5000, user, session: 't' });
+      skips.row({ id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 3090 });
+      skips.row({ id: 't', userA: 'id-ann', userB: 'id-eve', startedAt: 5000 });
+      expect(skips.part('t', 9, 'ann', 'eve').found()).toEqual([]);
+    });
+
+    it('may follow one another when a second search was under way', () => {
+      const twice = history().pair('r', 2, 'ann', 'bob').part('r', 2.5, 'bob', 'ann');
+      const reply = { state: 'paired', sessionId: 't' };
+      twice.ask({ user: 'ann', op: 'search', seconds: 3, endedAt: 5000, reply });
+      twice
+        .pair('s', 3.1, 'ann', 'bob')
+        .ask({ user: 'bob', op: 'end', seconds: 4, session: 's', reply: { state: 'idle' } });
+      twice.ask({ user: 'eve', op: 'search', seconds: 4.5, reply: { state: 'waiting' } });
+      for (const user of ['ann', 'eve']) twice.add({ kind: 'matched', at: 5000, user, session: 't' });
+      twice.row({ id: 't', userA: 'id-ann', userB: 'id-eve', startedAt: 5000 });
+      expect(twice.part('t', 9, 'ann', 'eve').found()).toEqual([]);
+    });
+
     it('come to nobody who looks for none', () => {
       const idle = chat().ask({ user: 'eve', op: 'search', seconds: 24, reply: { state: 'waiting' } });
       for (const user of ['ann', 'eve']) idle.add({ kind: 'matched', at: 25_000, user, session: 't' });
@@ -134,6 +202,14 @@ describe('the checker', () => {
       expect(left().over('s', 29, 'bob').fault({ at: 5000, healedAt: 20_000, redis: true }).found()).toEqual([
         'not told',
       ]);
+    });
+
+    it('may be told a lease later after Redis lost its data, which is counted', () => {
+      const wiped = (seconds: number) =>
+        left().over('s', seconds, 'bob').fault({ at: 6000, healedAt: 7000, redis: true, losesData: true });
+      expect(wiped(19.9).found()).toEqual([]);
+      expect([...wiped(19.9).verdict().excused.values()]).toEqual([1]);
+      expect(wiped(20.1).found()).toEqual(['not told']);
     });
 
     it('is told of a node that stands still', () => {
@@ -164,6 +240,44 @@ describe('the checker', () => {
     it('is the same user', () => {
       expect(back(12).found()).toEqual(['not resumed']);
       expect(back(15).found()).toEqual([]);
+    });
+
+    it('may be somebody else when back, for whom the client looks for a partner again', () => {
+      const again = back(15)
+        .ask({ user: 'ann', op: 'search', seconds: 9, endedAt: 15_000, outcome: 'unknown', code: 'CONNECTION' })
+        .add({ kind: 'user', at: 15_000, user: 'amy', userId: 'id-amy', person: 'ann', client: 'resuming' })
+        .add({ kind: 'up', at: 15_000, user: 'amy', node: 'node-1#1' })
+        .ask({ user: 'amy', op: 'search', seconds: 15, endedAt: 20_000, reply: { state: 'paired', sessionId: 't' } })
+        .come('eve')
+        .ask({ user: 'eve', op: 'search', seconds: 17, reply: { state: 'waiting' } });
+      for (const user of ['amy', 'eve']) again.add({ kind: 'matched', at: 19_000, user, session: 't' });
+      again.row({ id: 't', userA: 'id-amy', userB: 'id-eve', startedAt: 19_000 });
+      expect(again.part('t', 30, 'amy', 'eve').found()).toEqual([]);
+    });
+
+    it('may be lost with the data of Redis, also shortly after, which is counted', () => {
+      const wipe = (at: number) => back(12).fault({ at, healedAt: at + 1000, redis: true, losesData: true });
+      expect(wipe(4500).found()).toEqual([]);
+      expect([...wipe(4500).verdict().excused.keys()].join()).toContain('Redis lost its data');
+      expect(wipe(3500).found()).toEqual(['not resumed']);
+      const cut = { at: 4000, healedAt: 6000 };
+      expect(
+        wipe(3500)
+          .fault({ ...cut, cuts: ['node-1#1'] })
+          .found(),
+      ).toEqual([]);
+      expect(
+        wipe(3500)
+          .fault({ ...cut, cuts: ['node-2#1'] })
+          .found(),
+      ).toEqual(['not resumed']);
+    });
+
+    it('has nothing to come back to without a chat and without waiting, which is counted', () => {
+      const idle = new WrittenHistory().comeToStay('ann').add({ kind: 'down', at: 10_000, user: 'ann' });
+      const verdict = idle.add({ kind: 'gone', at: 11_000, user: 'ann', how: 'lost' }).verdict();
+      expect(verdict.violations).toEqual([]);
+      expect([...verdict.excused.values()]).toEqual([1]);
     });
 
     it('may be lost with a node that was cut off for long, which is counted', () => {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { ChatError } from '@passerby/core';
+import { ChatError, parseResumeToken } from '@passerby/core';
 import { parseHandshake } from '@passerby/protocol';
 import type { SocketClients } from './socket-clients.ts';
 import { describeError, handleSocketEvents, type SocketEventsOptions } from './socket-events.ts';
@@ -14,13 +14,16 @@ export interface AcceptConnectionsOptions extends SocketEventsOptions {
 export function acceptConnections(io: ChatServer, options: AcceptConnectionsOptions): void {
   const { service, clients, limits, metrics, log, addressOf } = options;
 
-  io.use((socket, next) => {
+  const count = async (socket: ChatSocket): Promise<void> => {
+    // Before anything that the client chose is counted: Redis remembers what it counts.
+    await limits.connection(addressOf(socket.request));
     const { resume } = parseHandshake(socket.handshake.auth);
-    const allowed = Promise.all([
-      limits.connection(addressOf(socket.request)),
-      typeof resume === 'string' && limits.resume(resume.slice(0, resume.indexOf('.'))),
-    ]);
-    allowed.then(
+    const shown = typeof resume === 'string' ? parseResumeToken(resume) : undefined;
+    if (shown) await limits.resume(shown.userId);
+  };
+
+  io.use((socket, next) => {
+    count(socket).then(
       () => next(),
       error => {
         const { code, message, retryAfterMs } = error instanceof ChatError ? error : new ChatError('UNAVAILABLE');
@@ -33,6 +36,8 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
 
   io.on('connection', socket => {
     const joined = join(socket);
+    // It may be as large as a packet, and would stay for as long as the connection.
+    socket.handshake.auth = {};
     socket.on('disconnect', reason => {
       log.debug({ socket: socket.id, reason }, 'A connection ended.');
       // Whoever says goodbye, or is sent away, is gone for good.
@@ -66,7 +71,9 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
       clients.attach(socket.id, socket);
       return socket.id;
     }
-    const token = resume === true ? undefined : resume;
-    return service.resume(socket.id, token, userId => clients.attach(userId, socket));
+    return service.resume(socket.id, resume === true ? undefined : resume, {
+      attach: userId => clients.attach(userId, socket),
+      isOpen: () => socket.connected,
+    });
   };
 }

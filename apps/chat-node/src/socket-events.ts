@@ -1,10 +1,25 @@
 import { ChatError, type ChatService } from '@passerby/core';
-import { type Ack, isSearchOptions, parseMessage, parseNumbering, parseReceipt } from '@passerby/protocol';
+import {
+  type Ack,
+  type ErrorCode,
+  isSearchOptions,
+  parseMessage,
+  parseNumbering,
+  parseReceipt,
+} from '@passerby/protocol';
 import type { Logger } from 'pino';
 import { cutOffIfStalled } from './cut-off-if-stalled.ts';
 import type { Metrics } from './metrics.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { ChatSocket } from './socket-server.ts';
+
+/** Events of a connection that wait until it has joined. */
+const mostWaiting = 20;
+/** How long joining may take when it takes long, in ms: whoever sends too much meanwhile may try again then. */
+const joiningMs = 1000;
+
+/** What an event asks for, on behalf of a user. Answers with what makes the reply. */
+type Action = (userId: string) => Promise<() => object>;
 
 export interface SocketEventsOptions {
   service: ChatService;
@@ -16,7 +31,7 @@ export interface SocketEventsOptions {
 
 /** Who a connection is, and where it comes from. */
 export interface Joining {
-  /** The user's id, once it is known: events wait for it. */
+  /** The user's id, once it is known: a few events wait for it, and more are refused. */
   joined: Promise<string>;
   address: string;
 }
@@ -32,43 +47,69 @@ export function handleSocketEvents(
 ): void {
   const { service, limits, metrics, log, maxMessageCharacters } = options;
 
-  const message = async (input: unknown): Promise<() => object> => {
-    const userId = await joined;
-    await limits.message(userId, address);
+  let user: string | undefined;
+  let waiting = 0;
+  joined.then(
+    userId => {
+      user = userId;
+    },
+    () => undefined,
+  );
+
+  const message = (input: unknown): Action => {
     const text = parseMessage(input, maxMessageCharacters);
-    if (text === undefined) throw new ChatError('INVALID_MESSAGE');
-    const { id, at } = await service.send(userId, text, parseNumbering(input));
-    return () => ({ id, at });
+    const numbering = parseNumbering(input);
+    return async userId => {
+      await limits.message(userId, address);
+      if (text === undefined) throw new ChatError('INVALID_MESSAGE');
+      const { id, at } = await service.send(userId, text, numbering);
+      return () => ({ id, at });
+    };
   };
 
-  const received = async (input: unknown): Promise<() => object> => {
-    const userId = await joined;
-    await limits.receipt(userId);
+  const received = (input: unknown): Action => {
     const receipt = parseReceipt(input);
-    if (!receipt) throw new ChatError('INVALID_INPUT');
-    await service.acknowledge(userId, receipt);
-    return () => ({});
+    return async userId => {
+      await limits.receipt(userId);
+      if (!receipt) throw new ChatError('INVALID_INPUT');
+      await service.acknowledge(userId, receipt);
+      return () => ({});
+    };
   };
 
-  const request = async (event: string, input: unknown): Promise<() => object> => {
-    const userId = await joined;
-    await limits.request(userId, address);
+  const request = (run: (userId: string) => Promise<void>): Action => {
+    return async userId => {
+      await limits.request(userId, address);
+      await run(userId);
+      // Read in the moment of the answer: a match may come first, and `waiting` after `matched` would mislead the client.
+      return () => service.stateOf(userId);
+    };
+  };
+
+  /** What is to be done for an event. Keeps nothing of the input but what is clean: it may have to wait. */
+  const understand = (event: string, input: unknown): Action => {
     switch (event) {
+      case 'message':
+        return message(input);
+      case 'received':
+        return received(input);
       case 'search':
-        if (!isSearchOptions(input)) throw new ChatError('INVALID_INPUT');
-        await service.search(userId);
-        break;
+        return request(isSearchOptions(input) ? userId => service.search(userId) : () => fail('INVALID_INPUT'));
       case 'skip':
-        await service.skip(userId);
-        break;
+        return request(userId => service.skip(userId));
       case 'end_chat':
-        await service.endChat(userId);
-        break;
+        return request(userId => service.endChat(userId));
       default:
-        throw new ChatError('UNKNOWN_EVENT');
+        return request(() => fail('UNKNOWN_EVENT'));
     }
-    // Read in the moment of the answer: a match may come first, and `waiting` after `matched` would mislead the client.
-    return () => service.stateOf(userId);
+  };
+
+  const carryOut = async (event: string, input: unknown): Promise<() => object> => {
+    if (user !== undefined) return understand(event, input)(user);
+    if (waiting >= mostWaiting) throw new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: joiningMs });
+    waiting++;
+    // Not awaited here: a function that waits keeps its arguments, and these may be a megabyte.
+    return joined.then(understand(event, input));
   };
 
   const answer = (acknowledge: ((reply: Ack<object>) => void) | undefined, reply: Ack<object>): void => {
@@ -79,12 +120,6 @@ export function handleSocketEvents(
       socket.emit('error', text, details);
     }
     cutOffIfStalled(socket);
-  };
-
-  const carryOut = (event: string, input: unknown): Promise<() => object> => {
-    if (event === 'message') return message(input);
-    if (event === 'received') return received(input);
-    return request(event, input);
   };
 
   // Not one listener for each event: this one also sees the events that nobody expects.
@@ -99,6 +134,10 @@ export function handleSocketEvents(
   });
   // An emitter throws when nobody listens to this name, and a client may send it like any other.
   socket.on('error' as never, (() => undefined) as never);
+}
+
+async function fail(code: ErrorCode): Promise<never> {
+  throw new ChatError(code);
 }
 
 /** What a client may be told of an error. One that nobody expects goes to the log. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PrismaSessionLog } from '@passerby/database';
-import { connectRedis, RedisOutbox, RedisSessionRegistry, whenReady } from '@passerby/redis';
+import { connectRedis, RedisOutbox, RedisPairRegistry, whenReady } from '@passerby/redis';
 import { pino } from 'pino';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { Metrics } from './metrics.ts';
@@ -31,7 +31,7 @@ async function run(config: Config): Promise<void> {
     const redis = connectRedis({ url: config.REDIS_URL, role: `recorder-${pool}`, log, commandTimeoutMs: 5000 });
     const location = { prefix: config.REDIS_PREFIX, pool };
     const outbox = new RedisOutbox(redis, location);
-    const registry = new RedisSessionRegistry(redis, location);
+    const registry = new RedisPairRegistry(redis, location);
     const sessionLog = new PrismaSessionLog({ databaseUrl: config.DATABASE_URL, pool });
     const sweeper = new Sweeper({ sessionLog, registry, sweepEveryMs: config.SWEEP_EVERY_MS });
     const { BATCH_SIZE: batchSize, OUTBOX_HIGH_WATER: highWater } = config;

@@ -206,9 +206,12 @@ export class Recorder {
     const { pool, sweeper, metrics, log } = this.#options;
     if (!sweeper.mayStep(oldestAgeMs)) return;
     try {
-      const { closed } = await sweeper.step();
+      const { closed, refused } = await sweeper.step();
       metrics.swept.inc({ pool }, closed);
       if (closed > 0) log.warn({ pool, closed }, 'Sessions were left open without a chat. They are closed as lost.');
+      for (const { sessionId, reason } of refused) {
+        log.error({ pool, sessionId, reason }, 'A session was left open without a chat, and cannot be closed.');
+      }
     } catch (error) {
       log.warn({ pool, err: error }, 'Rows that are left open cannot be looked for. It is tried again.');
     }

@@ -1,4 +1,4 @@
-import type { SessionLog, SessionRegistry } from '@passerby/core';
+import { type PairRegistry, RefusedFactsError, type SessionEnded, type SessionLog } from '@passerby/core';
 
 /** Rows in one step. */
 const pageSize = 500;
@@ -7,9 +7,16 @@ const mostSuspects = 50_000;
 
 export interface SweeperOptions {
   sessionLog: SessionLog;
-  registry: SessionRegistry;
+  registry: PairRegistry;
   /** Time from the beginning of one sweep to the next. Other times follow from it: see {@link Sweeper}. */
   sweepEveryMs: number;
+}
+
+/** What a step did. */
+export interface SweepStep {
+  closed: number;
+  /** Rows that stay open, because the session log refuses their end. A later sweep tries again. */
+  refused: { sessionId: string; reason: string }[];
 }
 
 /**
@@ -48,7 +55,7 @@ export class Sweeper {
   }
 
   /** Looks at the next few open rows. After a failure it begins anew at the time of the next sweep. */
-  async step(): Promise<{ closed: number }> {
+  async step(): Promise<SweepStep> {
     const { sweepEveryMs } = this.#options;
     if (!this.isUnderWay) this.#nextAt = performance.now() + sweepEveryMs;
     try {
@@ -61,7 +68,7 @@ export class Sweeper {
     }
   }
 
-  async #page(after: string): Promise<{ closed: number }> {
+  async #page(after: string): Promise<SweepStep> {
     const { sessionLog, registry, sweepEveryMs } = this.#options;
     const startedBefore = Date.now() - 2 * sweepEveryMs;
     const open = await sessionLog.openSessions({ startedBefore, after, limit: pageSize });
@@ -75,7 +82,7 @@ export class Sweeper {
       return false;
     });
     const endedAt = Date.now();
-    await sessionLog.write(
+    const refused = await this.#close(
       lost.map(session => ({ ...session, kind: 'ended', endedAt, endReason: 'lost', messages: null })),
     );
     this.#cursor = open.length < pageSize ? undefined : open.at(-1)?.sessionId;
@@ -83,6 +90,20 @@ export class Sweeper {
       this.#suspects = this.#missing;
       this.#missing = new Map();
     }
-    return { closed: lost.length };
+    return { closed: lost.length - refused.length, refused };
+  }
+
+  /** Closes all rows but those that the log refuses, which it finds by halving: one bad row must not keep others open. */
+  async #close(ends: SessionEnded[]): Promise<SweepStep['refused']> {
+    try {
+      await this.#options.sessionLog.write(ends);
+      return [];
+    } catch (error) {
+      if (!(error instanceof RefusedFactsError)) throw error;
+      const [end] = ends;
+      if (end && ends.length === 1) return [{ sessionId: end.sessionId, reason: error.reason }];
+      const half = Math.ceil(ends.length / 2);
+      return [...(await this.#close(ends.slice(0, half))), ...(await this.#close(ends.slice(half)))];
+    }
   }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SessionFact, SessionLog } from '@passerby/core';
 import { applyMigrations, PrismaSessionLog } from '@passerby/database';
-import { RedisOutbox, RedisPairStore, RedisSessionRegistry } from '@passerby/redis';
+import { RedisOutbox, RedisPairRegistry, RedisPairStore } from '@passerby/redis';
 import type { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { pino } from 'pino';
@@ -120,7 +120,7 @@ async function startRecorder(parts: RecorderParts) {
   const remove = outbox.remove.bind(outbox);
   if (removals) outbox.remove = ids => removals.begun(remove(ids));
   const metrics = new Metrics();
-  const registry = new RedisSessionRegistry(redis, stream.pool.location);
+  const registry = new RedisPairRegistry(redis, stream.pool.location);
   const recorder = new Recorder({
     ...{ pool, outbox, metrics, batchSize: 100, highWater: 1e6 },
     sessionLog: log,

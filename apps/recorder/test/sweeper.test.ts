@@ -1,5 +1,5 @@
-import type { SessionFact, SessionStarted } from '@passerby/core';
-import { Sweeper } from '../src/sweeper.ts';
+import { RefusedFactsError, type SessionFact, type SessionStarted } from '@passerby/core';
+import { Sweeper, type SweepStep } from '../src/sweeper.ts';
 
 const sweepEveryMs = 60_000;
 const session = (sessionId: string): SessionStarted => ({
@@ -14,6 +14,8 @@ let alive: Set<string>;
 let open: SessionStarted[];
 let written: SessionFact[];
 let failWith: Error | undefined;
+/** Sessions whose facts the log refuses. */
+let refused: Set<string>;
 let sweeper: Sweeper;
 
 beforeEach(() => {
@@ -22,6 +24,7 @@ beforeEach(() => {
   open = [];
   written = [];
   failWith = undefined;
+  refused = new Set();
   sweeper = new Sweeper({
     sweepEveryMs,
     registry: {
@@ -35,6 +38,7 @@ beforeEach(() => {
       openSessions: async ({ startedBefore, after, limit }) =>
         open.filter(({ sessionId, startedAt }) => startedAt < startedBefore && sessionId > after).slice(0, limit),
       write: async facts => {
+        if (facts.some(({ sessionId }) => refused.has(sessionId))) throw new RefusedFactsError('bad data', undefined);
         written.push(...facts);
         const ids = new Set(facts.map(({ sessionId }) => sessionId));
         open = open.filter(({ sessionId }) => !ids.has(sessionId));
@@ -45,11 +49,13 @@ beforeEach(() => {
 
 afterEach(() => jest.useRealTimers());
 
-/** A whole sweep, `afterMs` from now. */
-async function sweep(afterMs = sweepEveryMs): Promise<void> {
+/** A whole sweep, `afterMs` from now. @returns what its steps did */
+async function sweep(afterMs = sweepEveryMs): Promise<SweepStep[]> {
   jest.advanceTimersByTime(afterMs);
-  do await sweeper.step();
+  const steps: SweepStep[] = [];
+  do steps.push(await sweeper.step());
   while (sweeper.isUnderWay);
+  return steps;
 }
 
 const closed = () => written.map(({ sessionId }) => sessionId);
@@ -100,6 +106,26 @@ describe('Sweeper', () => {
     await sweep(1);
     await sweep();
     expect(closed()).toEqual(['s1']);
+  });
+
+  it('leaves open only what the log refuses, closes all others of every page, and tells', async () => {
+    const ids = Array.from({ length: 1_200 }, (_, n) => `s${String(n).padStart(4, '0')}`);
+    open = ids.map(session);
+    refused = new Set(['s0003', 's0004', 's0700']);
+    await sweep();
+    const steps = await sweep();
+    expect(open.map(({ sessionId }) => sessionId)).toEqual([...refused]);
+    expect(closed().toSorted()).toEqual(ids.filter(id => !refused.has(id)));
+    expect(steps.flatMap(step => step.refused)).toEqual(
+      [...refused].map(sessionId => ({ sessionId, reason: 'bad data' })),
+    );
+    expect(steps.reduce((sum, step) => sum + step.closed, 0)).toBe(1_197);
+
+    // What was wrong is mended: it is missed and closed like any other.
+    refused.clear();
+    await sweep();
+    await sweep();
+    expect(open).toEqual([]);
   });
 
   it('waits for its time, and for older facts to be recorded', () => {

@@ -69,6 +69,8 @@ export class Outgoing {
   #open = false;
   #underWay = false;
   #pause: ReturnType<typeof setTimeout> | undefined;
+  /** What the pause is for: one that keeps to a limit of the server is ended only by a new connection. */
+  #paused: 'for the partner' | 'for the server' | undefined;
   readonly #again = new Paced(againMs, () => this.#goBack());
 
   constructor(options: OutgoingOptions) {
@@ -147,7 +149,11 @@ export class Outgoing {
       message.deliver();
       this.#options.progress(message);
     }
-    if (resend && this.#open) this.#again.run();
+    if (!resend || !this.#open) return;
+    // The partner is there: what was only waiting for that need not wait on.
+    if (this.#paused === 'for the partner') this.#endPause();
+    this.#again.run();
+    this.#sendNext();
   }
 
   #goBack(): void {
@@ -186,7 +192,7 @@ export class Outgoing {
       if (seq > this.#accepted) this.#drop(message, new ChatError('INVALID_MESSAGE'));
     } else {
       this.#next = Math.min(this.#next, seq);
-      this.#pauseFor(reply.error.retryAfterMs ?? retryMs);
+      this.#pauseFor(reply.error);
       if (reply.error.code === 'NOT_IN_CHAT') this.#options.notInChat();
     }
   }
@@ -202,17 +208,18 @@ export class Outgoing {
     this.#options.progress(message);
   }
 
-  #pauseFor(ms: number): void {
-    // A receipt or an interruption may come meanwhile: neither shortens what the server asked for but a new connection.
+  #pauseFor({ code, retryAfterMs = retryMs }: Extract<Ack<object>, { ok: false }>['error']): void {
     this.#endPause();
+    this.#paused = code === 'PARTNER_AWAY' || code === 'UNAVAILABLE' ? 'for the partner' : 'for the server';
     this.#pause = setTimeout(() => {
-      this.#pause = undefined;
+      this.#endPause();
       this.#sendNext();
-    }, ms);
+    }, retryAfterMs);
   }
 
   #endPause(): void {
     clearTimeout(this.#pause);
     this.#pause = undefined;
+    this.#paused = undefined;
   }
 }

@@ -23,8 +23,10 @@ function setUp(state?: OutgoingState) {
   });
   const answer = (reply: Ack<object> | undefined) => underWay.shift()?.answer(reply);
   const accept = () => answer({ ok: true });
-  const refuse = (code: 'INVALID_MESSAGE' | 'UNAVAILABLE' | 'NOT_IN_CHAT', retryAfterMs?: number) =>
-    answer({ ok: false, error: { code, message: code, ...(retryAfterMs !== undefined && { retryAfterMs }) } });
+  const refuse = (
+    code: 'INVALID_MESSAGE' | 'UNAVAILABLE' | 'NOT_IN_CHAT' | 'TOO_MANY_MESSAGES',
+    retryAfterMs?: number,
+  ) => answer({ ok: false, error: { code, message: code, ...(retryAfterMs !== undefined && { retryAfterMs }) } });
   const acceptAll = () => {
     while (underWay.length > 0) accept();
   };
@@ -148,6 +150,23 @@ describe('the outgoing queue', () => {
       [2, 'b'],
     ]);
     expect(second.status).toBe('kept');
+  });
+
+  it('waits no longer for a partner who asks for messages, but for a limit of the server', () => {
+    const { outgoing, sent, refuse, accept } = setUp();
+    outgoing.start();
+    outgoing.add('a');
+    refuse('UNAVAILABLE', 5000);
+    outgoing.receive({ upTo: 0, resend: true });
+    expect(sent).toHaveLength(2);
+    accept();
+    jest.advanceTimersByTime(500);
+    outgoing.add('b');
+    refuse('TOO_MANY_MESSAGES', 5000);
+    outgoing.receive({ upTo: 1, resend: true });
+    expect(sent).toHaveLength(3);
+    jest.advanceTimersByTime(5000);
+    expect(sent.at(-1)).toEqual([2, 'b']);
   });
 
   it('waits as long as the server asks, then goes on from the refused message', () => {

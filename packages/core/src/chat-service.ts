@@ -7,13 +7,12 @@ import { LeaseLost } from './lease-lost.ts';
 import type { Log } from './log.ts';
 import type { Meter } from './meter.ts';
 import type { NodeBus, NodeMessage } from './node-bus.ts';
-import type { PairStore, Resumed, UserCommand } from './pair-store.ts';
+import type { PairStore, UserCommand } from './pair-store.ts';
+import { type Arrival, Passages } from './passages.ts';
 import { Reconciler } from './reconciler.ts';
 import { type Numbering, Relay } from './relay.ts';
-import { newResumeToken, parseResumeToken, type ResumeToken } from './resume-token.ts';
-import { Turns } from './turns.ts';
 import { User } from './user.ts';
-import { type AbsentUserChange, isAbsent, type PresentUserChange, type UserChange } from './user-change.ts';
+import { type AbsentUserChange, isAbsent, type UserChange } from './user-change.ts';
 
 export interface ChatServiceOptions {
   store: PairStore;
@@ -24,9 +23,6 @@ export interface ChatServiceOptions {
   log: Log;
 }
 
-/** Messages to a user who is about to be here are not kept beyond this number. */
-const maxEarly = 50;
-
 /** The rules of the chat for the users who are connected to this node. */
 export class ChatService {
   readonly #store: PairStore;
@@ -35,10 +31,7 @@ export class ChatService {
   readonly #lease: Lease;
   readonly #meter: Meter;
   readonly #users = new Map<string, User>();
-  /** Coming and going. A user's old connection may end while a new one resumes: the store is told in one order. */
-  readonly #passages = new Turns();
-  /** What came for users who resume here, before the store's reply that they do: newer than that reply, or not. */
-  readonly #early = new Map<string, NodeMessage[]>();
+  readonly #passages: Passages;
   readonly #relay: Relay;
   readonly #reconciler: Reconciler;
 
@@ -56,6 +49,14 @@ export class ChatService {
       apply: changes => this.#apply(changes),
       search: user => this.#searchAgain(user),
       end: (user, reason) => this.#end(user, reason, { sessionId: user.session?.sessionId }).catch(() => undefined),
+    });
+    this.#passages = new Passages({
+      ...options,
+      users: this.#users,
+      reconciler: this.#reconciler,
+      apply: changes => this.#apply(changes),
+      receive: message => this.#receive(message),
+      searchAgain: user => this.#searchAgain(user),
     });
   }
 
@@ -126,25 +127,14 @@ export class ChatService {
 
   /**
    * A client that can resume connected to this node. With a token that is good, it is the same user again; otherwise a new
-   * one. The client is welcomed.
+   * one. The client is attached and welcomed.
    * @param newUserId the id of the user if it is a new one
-   * @param attach connects the client to the user whose id it is given, in place of any connection before
+   * @returns the user's id
    * Rejects with `UNAVAILABLE` when it cannot be known now whether the token is good.
    */
-  async resume(newUserId: string, token: string | undefined, attach: (userId: string) => void): Promise<string> {
+  async resume(newUserId: string, token: string | undefined, arrival: Arrival): Promise<string> {
     this.#lease.check();
-    const shown = token === undefined ? undefined : parseResumeToken(token);
-    if (shown && (await this.#passages.take(shown.userId, () => this.#resume(shown, attach)))) return shown.userId;
-    const fresh = newResumeToken(newUserId);
-    this.#users.set(newUserId, new User(newUserId, fresh.hash));
-    attach(newUserId);
-    this.#clients.emit(newUserId, 'welcome', {
-      token: fresh.text,
-      resumed: false,
-      graceMs: this.#lease.graceMs,
-      state: 'idle',
-    });
-    return newUserId;
+    return this.#passages.resume(newUserId, token, arrival);
   }
 
   /** Looks for a partner. Rejects with `ALREADY_IN_CHAT`, which changes nothing, or `UNAVAILABLE`. */
@@ -189,34 +179,7 @@ export class ChatService {
   async disconnect(userId: string, how: 'lost' | 'left'): Promise<void> {
     const user = this.#users.get(userId);
     if (!user) return;
-    const { connection } = user;
-    await this.#passages.take(userId, async () => {
-      // Otherwise a newer connection has taken its place meanwhile.
-      if (this.#users.get(userId) === user && user.connection === connection) await this.#depart(user, how);
-    });
-  }
-
-  async #depart(user: User, how: 'lost' | 'left'): Promise<void> {
-    const { userId } = user;
-    this.#users.delete(userId);
-    user.gone = true;
-    user.leaving++;
-    await user.settled();
-    // Or those who leave while the store is away would pile up.
-    this.#reconciler.trust(user);
-    if (user.lastRequestId === 0) return;
-    // A command that may still be carried out would bring the user back.
-    if (performance.now() < user.unsettledUntil) return this.#reconciler.disown(userId);
-    try {
-      const command = this.#command(user);
-      const [, ...others] =
-        user.token !== undefined && how === 'lost'
-          ? await this.#store.suspend({ ...command, graceMs: this.#lease.graceMs })
-          : await this.#store.leave({ ...command, reason: 'disconnect', messages: messagesOf(user), forget: true });
-      this.#apply(others);
-    } catch {
-      this.#reconciler.disown(userId);
-    }
+    await this.#passages.disconnect(user, how);
   }
 
   #user(userId: string): User {
@@ -224,76 +187,6 @@ export class ChatService {
     const user = this.#users.get(userId);
     if (!user) throw new ChatError('UNAVAILABLE');
     return user;
-  }
-
-  /** @returns whether the token was good */
-  async #resume(shown: ResumeToken, attach: (userId: string) => void): Promise<boolean> {
-    const { userId } = shown;
-    const next = newResumeToken(userId);
-    // What this connection replaces may be doing something on this node.
-    await this.#users.get(userId)?.settled();
-    const early: NodeMessage[] = [];
-    this.#early.set(userId, early);
-    try {
-      const resumed = await this.#findResumed(shown, next.hash);
-      if (resumed) this.#takeResumed(resumed, next, attach);
-      return resumed !== undefined;
-    } finally {
-      this.#early.delete(userId);
-      for (const message of early) this.#receive(message);
-    }
-  }
-
-  async #findResumed({ userId, hash }: ResumeToken, nextToken: string): Promise<Resumed | undefined> {
-    const { nodeId } = this.#lease;
-    // A command of an earlier connection may still be carried out, with the number of one that this connection will give.
-    if (!this.#lease.actsAs(nodeId) || this.#reconciler.isUnsettled(userId)) throw new ChatError('UNAVAILABLE');
-    try {
-      const resumed = await this.#store.resume({ userId, nodeId, token: hash, nextToken });
-      if (!this.#lease.actsAs(nodeId)) throw new LeaseLost(nodeId);
-      return resumed;
-    } catch (error) {
-      if (error instanceof LeaseLost) this.#lease.doubt();
-      if (!this.#users.has(userId)) this.#reconciler.disown(userId);
-      throw error instanceof ChatError ? error : new ChatError('UNAVAILABLE', { cause: error });
-    }
-  }
-
-  #takeResumed({ requestId, changes }: Resumed, token: ResumeToken, attach: (userId: string) => void): void {
-    const { userId } = token;
-    const here = this.#users.get(userId);
-    const user = here ?? new User(userId);
-    this.#users.set(userId, user);
-    user.token = token.hash;
-    user.connection++;
-    user.lastRequestId = Math.max(user.lastRequestId, requestId);
-    attach(userId);
-    const [own, ...others] = changes;
-    if (own && !isAbsent(own) && own.revision > user.revision) {
-      const before = user.session;
-      adopt(user, own);
-      // How many messages there were is known only where all of them passed.
-      if (user.session && user.session.sessionId !== before?.sessionId) user.session.messages = null;
-    }
-    const { session } = user;
-    this.#clients.emit(userId, 'welcome', {
-      token: token.text,
-      resumed: true,
-      graceMs: this.#lease.graceMs,
-      state: user.state,
-      ...(session && {
-        session: {
-          sessionId: session.sessionId,
-          startedAt: session.startedAt,
-          partnerAway: session.partnerNode === undefined,
-        },
-      }),
-    });
-    this.#apply(others);
-    // A partner who is nowhere may be away, or lost with data of the store.
-    if (session && session.partnerNode === undefined) this.#reconciler.doubt(user, false);
-    // While the user was away, somebody may have come into the queue.
-    if (user.state === 'waiting') void this.#searchAgain(user);
   }
 
   /** Runs a command that ends the user's chat: from now on, and until it fails, nothing can be said in that chat. */
@@ -340,7 +233,7 @@ export class ChatService {
       if (only && session?.sessionId !== only.sessionId) return;
       let last: User['session'];
       await this.#run(user, async command => {
-        const changes = await this.#store.leave({ ...command, reason, messages: messagesOf(user), forget: false });
+        const changes = await this.#store.leave({ ...command, reason, messages: user.messages, forget: false });
         // A match may have been told while the command was under way.
         last = user.session;
         return changes;
@@ -351,16 +244,16 @@ export class ChatService {
 
   /** Gives the store a command of a user who is here, and applies the reply. */
   async #run(user: User, give: (command: UserCommand) => Promise<UserChange[]>): Promise<void> {
-    const command = this.#command(user);
+    const command = user.command(this.#lease);
     const wasWaiting = user.state === 'waiting';
     try {
       const changes = await give(command);
       // This process may have slept while the reply was on its way.
       this.#lease.check();
-      // The registry does not know the user: this node was reaped, or data was lost.
-      if (changes[0]?.revision === 0 && user.revision > 0) throw new LeaseLost(command.nodeId);
-      this.#reconciler.trust(user);
       const [own, ...others] = changes;
+      // The registry does not know the user, or not here any more: this node was reaped, or data was lost.
+      if (own && isForgotten(user, own)) throw new LeaseLost(command.nodeId);
+      this.#reconciler.trust(user);
       if (own) this.#applyTo(user, own, 'own');
       this.#apply(others);
     } catch (error) {
@@ -372,12 +265,6 @@ export class ChatService {
       this.#reconciler.doubt(user, !wasWaiting);
       throw error;
     }
-  }
-
-  #command(user: User): UserCommand {
-    const { nodeId } = this.#lease;
-    if (!this.#lease.actsAs(nodeId)) throw new ChatError('UNAVAILABLE');
-    return { userId: user.userId, nodeId, requestId: ++user.lastRequestId };
   }
 
   #apply(changes: UserChange[]): void {
@@ -402,12 +289,13 @@ export class ChatService {
     const before = user.session;
     const wasAway = before && before.partnerNode === undefined;
     const wasWaiting = user.state === 'waiting';
-    adopt(user, change);
+    user.adopt(change);
     const after = user.session;
     const changed = before?.sessionId !== after?.sessionId;
     // A partner may leave so soon that the match is not even known here: the user, who believes to wait, is told too.
     const left = change.ended ?? (before && changed && { sessionId: before.sessionId, reason: 'disconnect' as const });
-    if (left && how === 'notice') this.#tell(user, 'partner_left', left);
+    // Nobody is told of the end of a chat by the reply to the command that ended it.
+    if (left && (how === 'notice' || user.leaving === 0)) this.#tell(user, 'partner_left', left);
     // A match and its end were both missed: the user still believes to wait, and has not said otherwise since.
     const waitsInVain = wasWaiting && user.state === 'idle' && how === 'notice' && !left;
     if (waitsInVain && user.leaving === 0) void this.#searchAgain(user);
@@ -438,9 +326,8 @@ export class ChatService {
   #receive(message: NodeMessage): void {
     this.#lease.check();
     const userId = message.kind === 'change' ? message.change.userId : message.userId;
-    const early = this.#users.has(userId) ? undefined : this.#early.get(userId);
-    if (early && early.length < maxEarly) early.push(message);
-    else if (message.kind === 'change') this.#apply([message.change]);
+    if (!this.#users.has(userId) && this.#passages.keep(userId, message)) return;
+    if (message.kind === 'change') this.#apply([message.change]);
     else this.#relay.receive(message);
   }
 
@@ -453,20 +340,7 @@ export class ChatService {
   }
 }
 
-function messagesOf(user: User): number | null {
-  return user.session ? user.session.messages : 0;
-}
-
-/** Makes the copy what the registry says. */
-function adopt(user: User, change: PresentUserChange): void {
-  const { session: before } = user;
-  user.revision = change.revision;
-  user.state = change.state;
-  user.session = undefined;
-  if (change.state !== 'paired') return;
-  const { partnerNode, ...side } = change.session;
-  user.parted = side.partnerId;
-  user.session =
-    before?.sessionId === side.sessionId ? before : { ...side, partnerNode, messages: 0, sent: 0, shown: 0 };
-  user.session.partnerNode = partnerNode;
+/** Whether the registry answers as if what the node knows of the user had never been. */
+function isForgotten(user: User, own: UserChange): boolean {
+  return isAbsent(own) ? own.revision <= user.revision : own.revision === 0 && user.revision > 0;
 }

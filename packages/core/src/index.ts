@@ -10,6 +10,7 @@ export { MemoryPairStore } from './memory-pair-store.ts';
 export type { Meter } from './meter.ts';
 export type { NodeBus, NodeListener, NodeMessage, RoutedMessage } from './node-bus.ts';
 export type { Backlog, Outbox, OutboxEntry } from './outbox.ts';
+export type { PairRegistry } from './pair-registry.ts';
 export type {
   KnownUser,
   LeaseRenewal,
@@ -22,7 +23,7 @@ export type {
   UserCommand,
 } from './pair-store.ts';
 export { RefusedFactsError } from './refused-facts-error.ts';
+export { parseResumeToken, type ResumeToken } from './resume-token.ts';
 export type { SessionEnded, SessionFact, SessionStarted } from './session-fact.ts';
 export type { OpenSessionsQuery, SessionLog } from './session-log.ts';
-export type { SessionRegistry } from './session-registry.ts';
 export type { PresentUserChange, SessionSide, UserChange, UserState } from './user-change.ts';

@@ -14,10 +14,9 @@ export interface LeaseHooks {
   lost(): void;
 }
 
-/** A heartbeat takes care of at most this many users, so that it cannot delay the next heartbeat for long. */
+/** So many users are taken over at a time. */
 const batchSize = 100;
-const batchesPerBeat = 20;
-/** Doubts that come one after the other do not make heartbeats follow each other faster than this. */
+/** Doubts, and work that is left, do not make heartbeats follow each other faster than this. */
 const doubtPauseMs = 50;
 
 /**
@@ -39,6 +38,8 @@ export class Lease {
   #registered = false;
   #reachable = false;
   #doubtful = false;
+  /** There was more to take over than a heartbeat has time for. */
+  #unfinished = false;
   #waitingFacts = 0;
   /** All on the clock of `performance.now()`. */
   #renewedAt = 0;
@@ -126,7 +127,8 @@ export class Lease {
 
   async #keepBeating(hooks: LeaseHooks): Promise<void> {
     while (!this.#stopped.signal.aborted) {
-      await this.#pause(this.#doubtful && this.#reachable ? doubtPauseMs : this.leaseMs / 4);
+      const isUrgent = this.#unfinished || this.#doubtful;
+      await this.#pause(isUrgent && this.#reachable ? doubtPauseMs : this.leaseMs / 4);
       if (!this.#stopped.signal.aborted) await this.#beat(hooks);
     }
   }
@@ -154,6 +156,7 @@ export class Lease {
     const askedAt = performance.now();
     const doubtful = this.#doubtful;
     this.#doubtful = false;
+    this.#unfinished = false;
     try {
       const renewal = await this.#renew(hooks);
       // Lost while the answer was on its way: the next heartbeat begins anew.
@@ -163,7 +166,8 @@ export class Lease {
       if (wasAway || performance.now() - askedAt > this.leaseMs / 4) this.#steadySince = performance.now();
       if (this.#renewed(renewal, askedAt) || wasAway || doubtful) hooks.doubtful();
       hooks.renewed();
-      if (performance.now() - this.#steadySince >= this.leaseMs) await this.#takeOver(renewal);
+      if (performance.now() - this.#steadySince >= this.leaseMs)
+        await this.#takeOver(renewal, askedAt + this.leaseMs / 4);
     } catch (error) {
       this.#doubtful ||= doubtful;
       if (error instanceof LeaseLost) this.#lose('Others have taken over its users.');
@@ -209,12 +213,14 @@ export class Lease {
     this.#store.releaseLease(this.#nodeId).catch(() => undefined);
   }
 
-  async #takeOver({ lapsed, due }: LeaseRenewal): Promise<void> {
+  /** @param until when the next heartbeat is due */
+  async #takeOver({ lapsed, due }: LeaseRenewal, until: number): Promise<void> {
     for (const nodeId of lapsed) {
       this.#log.info({ lapsed: nodeId }, 'The lease of a node lapsed. Its users are away, or their chats are ended.');
-      await inBatches(() => this.#store.reap({ nodeId, limit: batchSize, graceMs: this.graceMs }));
+      const reap = () => this.#store.reap({ nodeId, limit: batchSize, graceMs: this.graceMs });
+      if (!(await repeat(reap, until))) this.#unfinished = true;
     }
-    if (due > 0) await inBatches(() => this.#store.expire(batchSize));
+    if (due > 0 && !(await repeat(() => this.#store.expire(batchSize), until))) this.#unfinished = true;
   }
 
   /** @returns whether it could not be reached before */
@@ -228,9 +234,10 @@ export class Lease {
   }
 }
 
-/** Repeats a batch until none is left, or the heartbeat has done enough. */
-async function inBatches(batch: () => Promise<number>): Promise<void> {
-  for (let count = 0; count < batchesPerBeat; count++) {
-    if ((await batch()) === 0) return;
-  }
+/** Repeats a batch, at least once, until nothing is left or the time is over. @returns whether nothing is left */
+async function repeat(batch: () => Promise<number>, until: number): Promise<boolean> {
+  do {
+    if ((await batch()) === 0) return true;
+  } while (performance.now() < until);
+  return false;
 }

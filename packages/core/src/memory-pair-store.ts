@@ -131,11 +131,12 @@ export class MemoryPairStore implements PairStore {
     this.#checkLease(nodeId);
     return users.map(known => {
       const entry = this.#entries.get(known.userId);
-      if (entry && entry.nodeId !== nodeId) return elsewhere(entry);
+      const moved = entry && entry.nodeId !== nodeId;
+      if (moved && entry.revision > known.revision) return elsewhere(entry);
       if (!entry && known.revision === 0) return unknown(known.userId);
       const session = known.state === 'paired' ? known.session : undefined;
       const same = entry?.state === known.state && entry.session?.sessionId === session?.sessionId;
-      const wins = entry && (entry.revision > known.revision || (entry.revision === known.revision && same));
+      const wins = entry && !moved && (entry.revision > known.revision || (entry.revision === known.revision && same));
       const user = wins ? entry : this.#restore(nodeId, known, entry);
       const change = this.#change(user);
       if (change.state !== 'paired' || this.#partnerOf(user)) return change;
@@ -278,9 +279,16 @@ export class MemoryPairStore implements PairStore {
     this.#set(user, known.state, session && (side as typeof session));
     user.revision = known.revision;
     if (old && same) user.place = old.place;
+    this.#away.delete(user.userId);
     if (session?.side === 'a' && !same) {
       const { sessionId, startedAt, partnerId } = session;
       this.#outbox.add({ kind: 'started', sessionId, userA: user.userId, userB: partnerId, startedAt }, this.#now());
+    }
+    if (old && old.nodeId !== nodeId) {
+      // The other node may still believe to have the user.
+      user.revision++;
+      if (old.nodeId !== undefined) this.#channels.send(old.nodeId, { kind: 'change', change: elsewhere(user) });
+      this.#tellPartner(user);
     }
     return user;
   }

@@ -67,7 +67,7 @@ export type KnownUser = UserState & {
 export interface LeaseRenewal {
   /** Names the life of the store's data: another one means that the store has lost what it knew. */
   epoch: string;
-  /** Nodes whose lease has lapsed, a few at a time. */
+  /** Nodes whose lease has lapsed; when there are many, any few of them each time. */
   lapsed: string[];
   /** How many users were away for longer than they may be: see {@link PairStore.expire}. */
   due: number;
@@ -115,7 +115,8 @@ export interface PairStore {
 
   /**
    * Makes the store and a node agree about users of the node. What the store has wins if it is newer; otherwise the store
-   * has lost it, and takes over what the node knows. Answers one change for each user, in the same order. May be repeated.
+   * has lost it, and takes over what the node knows, also that the user lives there: of two nodes that believe to have a
+   * user, the one that knows the later revision gets the user, whichever asks first; the other one is told. Answers one change for each user, in the same order. May be repeated.
    * Rejects with {@link LeaseLost} when the lease of `nodeId` is lost.
    */
   sync(nodeId: string, users: readonly KnownUser[]): Promise<UserChange[]>;

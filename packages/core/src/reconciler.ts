@@ -143,8 +143,9 @@ export class Reconciler {
     await this.#sync(due);
     // What the user asked for was answered with an error; so a search that was carried out is taken back. All at once: what
     // a user asks for from now on comes after it.
-    const back = due.filter(user => this.#doubted.get(user) && user.state === 'waiting' && !user.busy);
-    for (const user of due) if (!user.busy) this.#doubted.delete(user);
+    const settled = due.filter(user => !user.busy && performance.now() >= user.unsettledUntil);
+    const back = settled.filter(user => this.#doubted.get(user) && user.state === 'waiting');
+    for (const user of settled) this.#doubted.delete(user);
     await Promise.all(back.map(user => this.#options.end(user, 'end')));
   }
 
@@ -158,13 +159,14 @@ export class Reconciler {
 
   async #disownStrays(): Promise<void> {
     const { users, store, lease, apply, isPassing } = this.#options;
-    const due = [...this.#strays].filter(([, from]) => performance.now() >= from).map(([userId]) => userId);
+    const due = [...this.#strays].filter(([, from]) => performance.now() >= from);
     for (const batch of inBatches(due)) {
       // Who is just coming or going is looked at the next time.
-      const settled = batch.filter(userId => !isPassing(userId));
-      const absent = settled.filter(userId => !users.has(userId));
+      const settled = batch.filter(([userId]) => !isPassing(userId));
+      const absent = settled.map(([userId]) => userId).filter(userId => !users.has(userId));
       if (absent.length > 0) apply(await store.disown(lease.nodeId, absent, lease.graceMs));
-      for (const userId of settled) this.#strays.delete(userId);
+      // Unless there is a new reason meanwhile.
+      for (const [userId, from] of settled) if (this.#strays.get(userId) === from) this.#strays.delete(userId);
     }
   }
 

@@ -103,7 +103,7 @@ export class Relay {
 
   async #sendAway(partnerNode: string, routed: ChatRoute): Promise<void> {
     const sent = await this.#bus.send(partnerNode, routed);
-    if (!sent) throw new ChatError('UNAVAILABLE', { retryAfterMs: this.#lease.leaseMs });
+    if (!sent) throw new ChatError('UNAVAILABLE');
     this.#meter.relayed('remote');
   }
 

@@ -1,6 +1,7 @@
 import { ChatError } from './chat-error.ts';
-import type { KnownUser } from './pair-store.ts';
-import type { SessionSide, UserState } from './user-change.ts';
+import type { Lease } from './lease.ts';
+import type { KnownUser, UserCommand } from './pair-store.ts';
+import type { PresentUserChange, SessionSide, UserState } from './user-change.ts';
 
 /** A node's side of a session. */
 export interface LocalSession extends Omit<SessionSide, 'partnerNode'> {
@@ -90,6 +91,32 @@ export class User {
       deliver();
     });
     return true;
+  }
+
+  /** Names the next command. Throws `UNAVAILABLE` when the node holds no lease. */
+  command(lease: Lease): UserCommand {
+    const { nodeId } = lease;
+    if (!lease.actsAs(nodeId)) throw new ChatError('UNAVAILABLE');
+    return { userId: this.userId, nodeId, requestId: ++this.lastRequestId };
+  }
+
+  /** How many messages the session has had, as far as it is known. */
+  get messages(): number | null {
+    return this.session ? this.session.messages : 0;
+  }
+
+  /** Makes the copy what the registry says. */
+  adopt(change: PresentUserChange): void {
+    const before = this.session;
+    this.revision = change.revision;
+    this.state = change.state;
+    this.session = undefined;
+    if (change.state !== 'paired') return;
+    const { partnerNode, ...side } = change.session;
+    this.parted = side.partnerId;
+    const isSame = before?.sessionId === side.sessionId;
+    this.session = isSame ? before : { ...side, partnerNode, messages: 0, sent: 0, shown: 0 };
+    this.session.partnerNode = partnerNode;
   }
 
   /** Resolves when no command is under way. */

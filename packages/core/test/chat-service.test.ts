@@ -257,7 +257,7 @@ describe('message', () => {
   it('is refused when the node of the partner does not listen', async () => {
     await pair([one, 'ann'], [two, 'bob']);
     cluster.channels.close(two.lease.nodeId);
-    await expect(one.service.send('ann', 'x')).rejects.toMatchObject({ ...unavailable, retryAfterMs: leaseMs });
+    await expect(one.service.send('ann', 'x')).rejects.toMatchObject({ ...unavailable, retryAfterMs: 1000 });
     expect(one.counts.remote).toBe(0);
     await one.service.endChat('ann');
     expect(await ended()).toMatchObject([{ messages: 0 }]);
@@ -359,6 +359,28 @@ describe('changes that overtake each other', () => {
     cluster.channels.release(one.lease.nodeId);
     expect(one.clients.of('ann')).toHaveLength(1);
     expect(one.clients.of('cid')).toHaveLength(1);
+  });
+
+  it('a search that finds the next partner tells of the end of a chat whose own notice was lost', async () => {
+    const [one, two] = [await cluster.startNode(), await cluster.startNode()];
+    one.service.connect('ann');
+    for (const userId of ['bob', 'cid']) two.service.connect(userId);
+    await one.service.search('ann');
+    const held = one.store.holdCommand('search');
+    const search = one.service.search('ann');
+    await held.came;
+    const first = await two.service.search('bob');
+    const { nodeId } = one.lease;
+    cluster.channels.close(nodeId);
+    await two.service.endChat('bob');
+    await two.service.search('cid');
+    held.release();
+    const second = await search;
+    expect(one.clients.of('ann')).toMatchObject([
+      ['matched', { sessionId: first.sessionId }],
+      ['partner_left', { sessionId: first.sessionId, reason: 'disconnect' }],
+      ['matched', { sessionId: second.sessionId }],
+    ]);
   });
 
   it('messages that come before the reply that tells of their match are delivered after it, in order', async () => {

@@ -496,6 +496,54 @@ describe('coming and going at the same time', () => {
     expect(one.service.stateOf('ann')).toEqual({ state: 'idle' });
   });
 
+  it('the partner leaves, after writing a lot, before the reply to the resume comes', async () => {
+    const { token, sessionId } = await chat();
+    await one.service.disconnect('ann', 'lost');
+    const held = one.store.holdReply('resume');
+    const resume = one.service.resume('x', token);
+    await held.came;
+    for (let n = 0; n < 60; n++) await two.service.send('bob', `${n}`);
+    await two.service.endChat('bob');
+    held.release();
+    await resume;
+    // What was too much is lost, as it is for a plain sender; that the chat is over is not.
+    expect(one.clients.texts('ann')).toHaveLength(50);
+    expect(one.clients.last('ann', 'partner_left')).toEqual({ sessionId, reason: 'end' });
+    expect(one.service.stateOf('ann')).toEqual({ state: 'idle' });
+  });
+
+  it('a client that did not wait for its turn is not taken from where it is by then', async () => {
+    const { token, sessionId } = await chat();
+    const held = one.store.holdReply('suspend');
+    const gone = one.service.disconnect('ann', 'lost');
+    await held.came;
+    let isOpen = true;
+    const attach = jest.fn();
+    const resume = one.service.resume('x', token, attach, () => isOpen);
+    isOpen = false;
+    await join(two, 'y', token);
+    held.release();
+    await gone;
+    await expect(resume).rejects.toMatchObject(unavailable);
+    await beats(4);
+    expect(attach).not.toHaveBeenCalled();
+    expect(await cluster.homeOf('ann')).toBe(two.lease.nodeId);
+    expect(two.service.stateOf('ann')).toEqual({ state: 'paired', sessionId });
+    expect(two.clients.closedUsers).toEqual([]);
+  });
+
+  it('many connections do not wait for one user', async () => {
+    const { token } = await chat();
+    const held = one.store.holdReply('resume');
+    const waiting = Array.from({ length: 10 }, () => one.service.resume('x', token));
+    const results = Promise.allSettled(waiting);
+    await held.came;
+    held.release();
+    const refused = (await results).filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(7);
+    for (const each of refused) expect(each).toMatchObject({ reason: unavailable });
+  });
+
   it('nothing of a command of the old connection reaches the new one before the welcome', async () => {
     const token = await join(one, 'ann');
     two.service.connect('bob');

@@ -70,8 +70,8 @@ export function describeSync(open: () => Promise<StoreBench>): void {
       const { ann, bob } = await paired();
       await on.resume('ann', 'n3', 'ann-0', 'ann-1');
       await on.suspend('bob', 'n2');
-      expect(await on.store.sync('n1', [{ ...ann, revision: 50 }])).toMatchObject([{ userId: 'ann', state: 'gone' }]);
-      expect(await on.store.sync('n2', [{ ...bob, revision: 50 }])).toMatchObject([{ userId: 'bob', state: 'away' }]);
+      expect(await on.store.sync('n1', [ann])).toMatchObject([{ userId: 'ann', state: 'gone' }]);
+      expect(await on.store.sync('n2', [bob])).toMatchObject([{ userId: 'bob', state: 'away' }]);
       expect(await on.search('ann', 'n3')).toMatchObject([{ state: 'paired' }]);
     });
 
@@ -163,6 +163,98 @@ export function describeSync(open: () => Promise<StoreBench>): void {
       const [cat] = await on.search('cat', 'n3');
       jest.restoreAllMocks();
       expect(cat).toMatchObject({ session: { partnerId: 'ann' } });
+    });
+
+    describe('after a move was lost', () => {
+      /** What a node knows of a user who came from another node, or from being away, before the store forgot that. */
+      const movedHere = (known: KnownUser, moves = 1): KnownUser => ({
+        ...known,
+        revision: known.revision + moves,
+        token: `${known.userId}-1`,
+      });
+      const gone = (userId: string, revision: number) => ({ userId, revision, state: 'gone' });
+
+      it('gives a user back to the node that they moved to, and tells the node before and the partner', async () => {
+        const { ann, bob } = await paired();
+        const moved = movedHere(ann);
+        const revision = moved.revision + 1;
+        expect(await on.store.sync('n3', [moved])).toEqual([{ ...saidOf(ann), revision }]);
+        expect(await on.told('n1')).toEqual([gone('ann', revision)]);
+        expect(await on.told('n2')).toMatchObject([
+          { userId: 'bob', revision: bob.revision + 1, session: { partnerNode: 'n3' } },
+        ]);
+        expect((await on.store.usersOf('n3', '0')).userIds).toEqual(['ann']);
+        expect(await on.store.sync('n1', [ann])).toEqual([gone('ann', revision)]);
+        expect(await on.kindsOfFacts()).toEqual(['started']);
+        expect(await on.resume('ann', 'n1', 'ann-0', 'ann-2')).toBeUndefined();
+        expect(await on.resume('ann', 'n1', 'ann-1', 'ann-2')).toMatchObject({ changes: [{ state: 'paired' }, {}] });
+      });
+
+      it('gives the user to the node that knows more, also when the other one asks first', async () => {
+        const { ann } = await paired();
+        const moved = movedHere(ann);
+        expect(await on.store.sync('n1', [ann])).toEqual([saidOf(ann)]);
+        expect(await on.store.sync('n3', [moved])).toMatchObject([{ state: 'paired', revision: moved.revision + 1 }]);
+        expect(await on.told('n1')).toEqual([gone('ann', moved.revision + 1)]);
+      });
+
+      it.each([
+        ['n1', 'n3'],
+        ['n3', 'n1'],
+      ])('gives the user to the node that knows more when two moves were lost: %s asks before %s', async (...order) => {
+        // From n2 to n1, and from there to n3.
+        await on.searchResumable('ann', 'n2');
+        await on.forgetReceived();
+        const known = knownFrom((await on.search('ann', 'n2'))[0], { requestId: 9, token: 'ann-0' });
+        for (const nodeId of order) await on.store.sync(nodeId, [movedHere(known, nodeId === 'n3' ? 2 : 1)]);
+        expect(await on.search('ann', 'n3', { requestId: 50 })).toMatchObject([{ state: 'waiting' }]);
+        expect(await on.search('ann', 'n1', { requestId: 50 })).toMatchObject([{ state: 'gone' }]);
+        const last = (await on.told('n1')).at(-1);
+        if (order[0] === 'n1') expect(last).toMatchObject({ state: 'gone' });
+        expect((await on.store.sync('n1', [movedHere(known)]))[0]).toMatchObject({ state: 'gone' });
+      });
+
+      it('gives the user to one node for good when both know the same revision', async () => {
+        const { ann } = await paired();
+        // The partner has done something since.
+        expect(await on.store.sync('n3', [ann])).toMatchObject([{ state: 'paired' }]);
+        expect(await on.told('n1')).toEqual([gone('ann', ann.revision + 1)]);
+        expect(await on.store.sync('n1', [ann])).toEqual([gone('ann', ann.revision + 1)]);
+      });
+
+      it('gives a user back who was away before', async () => {
+        const { sessionId, ann } = await paired();
+        await on.suspend('ann');
+        await on.forgetReceived();
+        const moved = movedHere(ann, 2);
+        expect(await on.store.sync('n3', [moved])).toMatchObject([{ state: 'paired', revision: moved.revision + 1 }]);
+        expect(await on.told('n1')).toEqual([]);
+        expect(await on.told('n2')).toMatchObject([{ session: { sessionId, partnerNode: 'n3' } }]);
+        expect(await on.register('n1')).toMatchObject({ due: 0 });
+        expect(await on.search('ann', 'n3', { requestId: 50 })).toMatchObject([{ state: 'paired' }]);
+      });
+
+      it('gives a user back who was away in the queue, with the same place', async () => {
+        const [ann] = await on.searchResumable('ann');
+        await on.suspend('ann');
+        await on.lapse('n2');
+        await on.search('bob', 'n2');
+        await on.register('n2');
+        await on.store.sync('n3', [movedHere(knownFrom(ann, { requestId: 9 }), 2)]);
+        jest.spyOn(Math, 'random').mockReturnValue(0);
+        const [cat] = await on.search('cat');
+        jest.restoreAllMocks();
+        expect(cat).toMatchObject({ session: { partnerId: 'ann', partnerNode: 'n3' } });
+      });
+
+      it('ends the session that was over', async () => {
+        const { sessionId } = await paired();
+        expect(await on.store.sync('n3', [idle('ann', 4)])).toEqual([{ userId: 'ann', revision: 5, state: 'idle' }]);
+        const ended = { sessionId, reason: 'lost' };
+        expect(await on.told('n1')).toEqual([gone('ann', 5)]);
+        expect(await on.told('n2')).toEqual([{ userId: 'bob', revision: 2, state: 'idle', ended }]);
+        expect((await on.facts())[1]).toMatchObject({ kind: 'ended', sessionId, endReason: 'lost' });
+      });
     });
 
     it('leaves a session unconfirmed that the partner is not in', async () => {

@@ -95,8 +95,12 @@ export class AnsweringService {
   send = (userId: string, text: string, numbering?: { seq: number; sessionId: string }) =>
     this.#service.send(userId, text, numbering);
   acknowledge = (userId: string, receipt: Receipt) => this.#service.acknowledge(userId, receipt);
-  resume = (newUserId: string, token?: string, attach: (userId: string) => void = () => undefined) =>
-    this.#service.resume(newUserId, token, attach);
+  resume = (
+    newUserId: string,
+    token?: string,
+    attach: (userId: string) => void = () => undefined,
+    isOpen: () => boolean = () => true,
+  ) => this.#service.resume(newUserId, token, { attach, isOpen });
   stateOf = (userId: string) => this.#service.stateOf(userId);
 
   get present() {

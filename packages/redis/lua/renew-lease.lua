@@ -8,9 +8,10 @@
 -- KEYS[3] away    zset    userId by the ms since the epoch until which they may resume
 -- KEYS[4] outbox  stream  session facts for the recorder
 -- ARGV[1] nodeId  [2] length of the lease in ms, or 0 to give it up  [3] the epoch that the node knows, or '' for a new
--- node  [4] the epoch to begin if there is none
--- Replies: to a lease that is given up: an empty array. Otherwise an array: the epoch, the ms since the epoch by this server's clock, how many users are due to be expired,
---          the length of the outbox, up to 10 nodeIds whose lease lapsed
+-- node  [4] the epoch to begin if there is none  [5] a random integer, at least 0
+-- Replies: to a lease that is given up: an empty array. Otherwise an array: the epoch, the ms since the epoch by this
+--          server's clock, how many users are due to be expired, the length of the outbox, up to 10 nodeIds whose lease
+--          lapsed: not always the first, which may be of another version and stay
 --          the error LEASE_LOST if the lease is lost; nothing is written then
 
 if tonumber(ARGV[2]) == 0 then
@@ -25,5 +26,6 @@ if ARGV[3] == epoch and tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or 0) ==
 end
 redis.call('SET', KEYS[2], epoch)
 redis.call('ZADD', KEYS[1], nowMs + ARGV[2], ARGV[1])
+local lapsed = redis.call('ZCOUNT', KEYS[1], 0, nowMs)
 return { epoch, nowMs, redis.call('ZCOUNT', KEYS[3], 0, nowMs), redis.call('XLEN', KEYS[4]),
-  unpack(redis.call('ZRANGEBYSCORE', KEYS[1], 0, nowMs, 'LIMIT', 0, 10)) }
+  unpack(redis.call('ZRANGEBYSCORE', KEYS[1], 0, nowMs, 'LIMIT', ARGV[5] % math.max(lapsed - 9, 1), 10)) }

@@ -3,6 +3,9 @@
 -- it is newer than what the node knows. Otherwise the registry has lost writes, or all of its data, and what the node
 -- knows is written again, also if it is only the revision: what follows must be newer for the node. A session then goes
 -- on if the partner's node says the same.
+-- An entry of another node wins only if it is newer, too: each move makes it newer, so otherwise the registry has lost the
+-- move to this node. The user is taken back with a revision above all that is known, for the other node may still believe
+-- to have the user: of two nodes that do, the one that knows more gets the user, whichever comes first.
 -- Atomic, because what is restored must not overwrite a change that came in between. May be repeated.
 -- KEYS and ARGV[1], [2]: see registry.lua; KEYS[6] is of the node
 -- ARGV[3] nodeId  [4] JSON array of { userId, revision, requestId, state, token, other, and while paired also sessionId,
@@ -11,6 +14,7 @@
 --          idle at revision 0, and nothing is written, for one whom neither side has in the registry; with `unconfirmed`
 --          for one who is paired and whose partner's entry does not say the same
 --          the errors of registry.lua
+-- The nodes from which users are taken back, and the partners of these users, are told.
 
 if late then return late end
 local lost = leaseLost(ARGV[3])
@@ -19,8 +23,9 @@ if lost then return lost end
 -- same: the entry is in the same state, and only its revision is older.
 local function restore(known, old, same)
   if old and old.state == 'p' and not same then endSession(old, 'lost', '') end
+  local before = old and old.node ~= ARGV[3] and old.node
   local e = { userId = known.userId, state = known.state, node = ARGV[3], requestId = known.requestId,
-    revision = known.revision, other = known.other, token = known.token, previousToken = '-',
+    revision = known.revision + (before and 1 or 0), other = known.other, token = known.token, previousToken = '-',
     sessionId = known.sessionId or '-', side = known.side or '-', since = known.startedAt or '-', rest = old and old.rest }
   redis.call('ZREM', queueKey, e.userId)
   redis.call('ZREM', awayKey, e.userId)
@@ -34,19 +39,26 @@ local function restore(known, old, same)
       'startedAt', e.since)
   end
   write(e)
+  if before and before ~= '-' then publish(before, elsewhere(e)) end
+  local partner = before and partnerOf(e)
+  if partner then
+    write(partner, 'p')
+    notify(partner, e)
+  end
   return e
 end
 
 local replies = {}
 for i, known in ipairs(cjson.decode(ARGV[4])) do
   local e = read(known.userId)
-  if e and e.node ~= ARGV[3] then
+  local moved = e and e.node ~= ARGV[3]
+  if moved and (e.foreign or e.revision > known.revision) then
     replies[i] = elsewhere(e)
   elseif not e and known.revision == 0 then
     replies[i] = cjson.encode({ userId = known.userId, revision = 0, state = 'i' })
   else
     local same = e and e.state == known.state and (e.state ~= 'p' or e.sessionId == known.sessionId)
-    if not e or e.revision < known.revision or (e.revision == known.revision and not same) then
+    if not e or moved or e.revision < known.revision or (e.revision == known.revision and not same) then
       e = restore(known, e, same)
     end
     local partner = partnerOf(e)

@@ -53,8 +53,15 @@ export class RedisPairStore implements PairStore {
   async search(command: SearchCommand): Promise<UserChange[]> {
     const { userId, nodeId, requestId, revision, sessionId, token, skip } = command;
     const user = [userId, nodeId, requestId, revision];
-    const random = Math.floor(Math.random() * 2 ** 31);
-    const args = [...user, sessionId, token ?? '-', skip?.sessionId ?? '', skip?.messages ?? '', random, drawnFrom];
+    const args = [
+      ...user,
+      sessionId,
+      token ?? '-',
+      skip?.sessionId ?? '',
+      skip?.messages ?? '',
+      randomInteger(),
+      drawnFrom,
+    ];
     const changes = await this.#run('search-partner', nodeId, () =>
       this.#redis.searchPartner(...this.#registry(nodeId), ...args),
     );
@@ -78,8 +85,8 @@ export class RedisPairStore implements PairStore {
 
   async resume({ userId, nodeId, token, nextToken }: ResumeCommand): Promise<Resumed | undefined> {
     const call = () => this.#redis.resumeUser(...this.#registry(nodeId), userId, nodeId, token, nextToken);
-    const reply = await this.#run('resume-user', nodeId, call).catch(async error => {
-      // Whoever is told of this goes elsewhere: nothing may bring them here after that.
+    // Not tried again: the client does that, perhaps elsewhere. Once it is told, nothing may bring the user here any more.
+    const reply = await this.#run('resume-user', nodeId, call, []).catch(async error => {
       if (!(error instanceof LeaseLost)) await delay(lateMs);
       throw error;
     });
@@ -114,13 +121,19 @@ export class RedisPairStore implements PairStore {
 
   async renewLease(lease: { nodeId: string; leaseMs: number; epoch?: string }): Promise<LeaseRenewal> {
     const { nodeId, leaseMs, epoch = '' } = lease;
+    const newEpoch = randomBytes(6).toString('base64url');
     // Not tried again: a heartbeat follows, and a late answer would be mistaken for a prompt one.
     const [current, nowMs, due, waitingFacts, ...lapsed] = await this.#run(
       'renew-lease',
       nodeId,
-      () => this.#redis.renewLease(...this.#leaseKeys, nodeId, leaseMs, epoch, randomBytes(6).toString('base64url')),
+      () => this.#redis.renewLease(...this.#leaseKeys, nodeId, leaseMs, epoch, newEpoch, randomInteger()),
       [],
-    );
+    ).catch(error => {
+      // Perhaps only the answers do not come: then the lease must not be prolonged for longer by what cannot hear of it.
+      const isSilent = this.#redis.status === 'ready' && !(error.cause instanceof ReplyError);
+      if (isSilent && !(error instanceof LeaseLost)) this.#redis.disconnect(true);
+      throw error;
+    });
     this.#clockOffsetMs = nowMs - performance.now();
     return { epoch: current, lapsed, due, waitingFacts };
   }
@@ -179,4 +192,8 @@ export class RedisPairStore implements PairStore {
       }
     }
   }
+}
+
+function randomInteger(): number {
+  return Math.floor(Math.random() * 2 ** 31);
 }

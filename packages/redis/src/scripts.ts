@@ -42,7 +42,7 @@ export function defineScripts(redis: Redis): void {
 /** A script with what all scripts on the registry have in common, behind its own first line. */
 function onRegistry(name: string): { numberOfKeys: number; lua: string } {
   const [shebang = '', ...lines] = source(name).split('\n');
-  return { numberOfKeys: 6, lua: [shebang, source('registry'), ...lines].join('\n') };
+  return { numberOfKeys: 6, lua: [shebang, source('registry'), source('sessions'), ...lines].join('\n') };
 }
 
 function source(name: string): string {

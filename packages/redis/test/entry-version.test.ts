@@ -98,9 +98,10 @@ describe('an entry of a later version', () => {
       await on.lapse('later');
       await addForeign('later');
       await redis.sadd(keys.members('n1'), 'eve');
-      expect(await on.store.reap({ nodeId: 'later', limit: 10, graceMs: 0 })).toBe(1);
+      expect(await on.store.reap({ nodeId: 'later', limit: 10, graceMs: 0 })).toBe(0);
       expect(await redis.hget(keys.users, 'eve')).toBe(entry);
       expect(await redis.smembers(keys.members('later'))).toEqual(['eve']);
+      expect(await redis.zscore(keys.leases, 'later')).toBe('0');
       // From a node that the user has left, nothing is kept.
       await on.lapse('n1');
       expect(await on.store.reap({ nodeId: 'n1', limit: 10, graceMs: 0 })).toBe(0);
@@ -111,10 +112,57 @@ describe('an entry of a later version', () => {
       await addForeign('-');
       await on.searchResumable('ann');
       await on.suspend('ann');
-      expect(await on.store.expire(10)).toBe(1);
+      expect(await on.store.expire(10)).toBe(0);
       expect(await redis.hgetall(keys.users)).toEqual({ eve: awayEntry });
       expect(await redis.zrange(keys.away, '0', '-1')).toEqual(['eve']);
       expect(await on.search('eve', 'n1')).toEqual([{ ...eve, state: 'away' }]);
+    });
+
+    it('does not stand before those of this one who were away for too long', async () => {
+      const many = Array.from({ length: 30 }, (_, i) => `eve${i}`);
+      for (const userId of many) {
+        await redis.hset(keys.users, userId, awayEntry);
+        await redis.zadd(keys.away, 1, userId);
+      }
+      await on.searchResumable('ann');
+      await on.suspend('ann');
+      for (const left of [21, 11, 1, 0]) expect(await on.store.expire(10)).toBe(left);
+      expect((await redis.hkeys(keys.users)).sort()).toEqual(many.sort());
+      expect(await on.register('n1')).toMatchObject({ due: 0 });
+      await redis.del(keys.users, keys.away);
+    });
+
+    it('does not hide users of this one in the same node, nor makes a reaper ask for ever', async () => {
+      await on.lapse('later');
+      for (let i = 0; i < 30; i++) {
+        await redis.hset(keys.users, `eve${i}`, entry);
+        await redis.sadd(keys.members('later'), `eve${i}`);
+      }
+      await on.register('later');
+      await on.search('ann', 'later');
+      await on.lapse('later');
+      // Which ones a batch holds is random; one without ann says that there is no hurry.
+      for (let tries = 0; tries < 1000 && (await redis.hexists(keys.users, 'ann')); tries++) {
+        await on.store.reap({ nodeId: 'later', limit: 10, graceMs: 0 });
+      }
+      expect(await redis.hexists(keys.users, 'ann')).toBe(0);
+      expect(await on.store.reap({ nodeId: 'later', limit: 10, graceMs: 0 })).toBe(0);
+      expect(await redis.scard(keys.members('later'))).toBe(30);
+      await redis.del(keys.users);
+    });
+
+    it('does not keep lapsed nodes of this one from being named', async () => {
+      const many = Array.from({ length: 30 }, (_, i) => `later${i}`);
+      for (const nodeId of many) await redis.zadd(keys.leases, 0, nodeId);
+      await on.lapse('n2');
+      const named = new Set<string>();
+      for (let tries = 0; tries < 1000 && named.size < 31; tries++) {
+        const { lapsed } = await on.register('n1');
+        expect(lapsed).toHaveLength(10);
+        for (const nodeId of lapsed) named.add(nodeId);
+      }
+      expect([...named].sort()).toEqual([...many, 'n2'].sort());
+      await redis.zrem(keys.leases, ...many);
     });
   });
 });

@@ -30,6 +30,7 @@ const nodeKinds = {
   sync: 2,
   'sync what it was told': 2,
   'sync after a setback': 1,
+  'sync after a lost move': 1,
   'lose data': 0.4,
 } as const;
 
@@ -215,6 +216,7 @@ export class PairStoreDriver {
     if (kind === 'lose data') return this.#bench.loseData();
     if (kind === 'sync' || kind === 'sync what it was told' || kind === 'sync after a setback')
       return this.#sync(nodeId, place, kind);
+    if (kind === 'sync after a lost move') return this.#syncMoved(nodeId, place);
     if (kind === 'renew') {
       const renewal = await this.#renew(nodeId, leaseMs).catch(() => undefined);
       if (renewal) return renewal;
@@ -236,6 +238,27 @@ export class PairStoreDriver {
       return this.#knownOf(visitor, { ...change, revision });
     });
     const changes = await this.#bench.store.sync(nodeId, known);
+    this.#learn(changes, true);
+    return changes;
+  }
+
+  /** As if users of other nodes, or away, had moved to this one, and the store had forgotten that. */
+  async #syncMoved(nodeId: string, place: number): Promise<UserChange[]> {
+    const moved = this.#visitors.filter(({ node, tokens }) => node !== place && tokens.length > 0);
+    const known = moved.flatMap(({ ...visitor }) => {
+      const { newest, tokens } = visitor;
+      if (!newest) return [];
+      visitor.tokens = [...tokens, `t${this.#count}`];
+      return this.#knownOf(visitor, { ...newest, revision: newest.revision + 1 });
+    });
+    const changes = await this.#bench.store.sync(nodeId, known);
+    for (const change of changes) {
+      const visitor = moved.find(({ userId }) => userId === change.userId);
+      if (!visitor || isAbsent(change)) continue;
+      visitor.nodeBefore = visitor.node;
+      visitor.node = place;
+      visitor.tokens.push(`t${this.#count}`);
+    }
     this.#learn(changes, true);
     return changes;
   }

@@ -1,10 +1,11 @@
-import { nodeAt, type Timeline, type Violation } from '../timeline.ts';
+import { nodeAt, restoredAt, type Timeline, type Violation } from '../timeline.ts';
 
 /** Near the end of the grace time it depends on who looks first. */
 const blurMs = 500;
 
 /** A client that resumes and comes back within the grace time is the same user. */
-export function checkResumed({ users, faults, history }: Timeline, excuse: (reason: string) => void): Violation[] {
+export function checkResumed(all: Timeline, excuse: (reason: string) => void): Violation[] {
+  const { users, faults, history } = all;
   const violations: Violation[] = [];
   const { graceMs, leaseMs } = history.settings;
   for (const timeline of users.values()) {
@@ -28,12 +29,8 @@ export function checkResumed({ users, faults, history }: Timeline, excuse: (reas
       excuse('users not resumed, because their node was away for longer than a lease and the grace time');
       continue;
     }
-    if (
-      faults.some(
-        ({ losesData, at, healedAt = Infinity }) => losesData && at <= gone.at && healedAt >= down[0] - blurMs,
-      )
-    ) {
-      excuse('users not resumed, because Redis lost its data while they were away');
+    if (faults.some(fault => fault.losesData && fault.at <= gone.at && restoredAt(fault, node, all) >= down[0])) {
+      excuse('users not resumed, because Redis lost its data while they were away, or shortly before');
       continue;
     }
     const away = ((gone.at - down[0]) / 1000).toFixed(2);

@@ -1,5 +1,5 @@
 import type { FaultEvent } from '../history.ts';
-import { endOfStay, nodeAt, type Stay, type Timeline, type Violation } from '../timeline.ts';
+import { endOfStay, nodeAt, restoredAt, type Stay, type Timeline, type Violation } from '../timeline.ts';
 
 export interface Told {
   violations: Violation[];
@@ -94,6 +94,8 @@ function causeOf(other: Stay, timeline: Timeline): { at: number; why: string } |
     const costsLease = ![
       'node-late',
       'node-echo',
+      'redis-echo',
+      'redis-gaps',
       'node-slow',
       'redis-slow',
       'rolling-restart',
@@ -124,7 +126,12 @@ function deadlineOf(causeAt: number, stay: Stay, other: Stay, timeline: Timeline
   const touches = ({ halts, cuts }: FaultEvent, node: string | undefined) =>
     node !== undefined && (halts.includes(node) || cuts.includes(node));
   for (const fault of faults) {
-    const { at, healedAt = Infinity, redis } = fault;
+    const { at, healedAt = Infinity, redis, losesData } = fault;
+    // Whoever goes before the data is restored is not known to have been there: what nobody confirms ends after a lease.
+    const knownAgainAt = losesData
+      ? Math.max(restoredAt(fault, own, timeline), restoredAt(fault, others, timeline))
+      : 0;
+    if (at <= deadline && knownAgainAt >= causeAt) laterOf(knownAgainAt);
     if (at > deadline || healedAt < causeAt) continue;
     if (redis || touches(fault, own)) laterOf(healedAt);
     // The node of the other side cannot say that its user left; it loses its lease, if that lasts.

@@ -1,7 +1,7 @@
 import type { SessionStarted } from '@passerby/core';
 import type { Redis } from 'ioredis';
 import { RedisPool } from '../../../tests/support/redis-pool.ts';
-import { RedisPairStore, RedisSessionRegistry } from '../src/index.ts';
+import { RedisPairRegistry, RedisPairStore } from '../src/index.ts';
 
 const session = (sessionId: string, userA: string, userB: string): SessionStarted => ({
   kind: 'started',
@@ -13,12 +13,12 @@ const session = (sessionId: string, userA: string, userB: string): SessionStarte
 
 let pool: RedisPool;
 let redis: Redis;
-let registry: RedisSessionRegistry;
+let registry: RedisPairRegistry;
 
 beforeEach(async () => {
   pool = new RedisPool();
   redis = await pool.connect();
-  registry = new RedisSessionRegistry(redis, pool.location);
+  registry = new RedisPairRegistry(redis, pool.location);
 });
 
 afterEach(async () => {
@@ -27,7 +27,7 @@ afterEach(async () => {
   await pool.close();
 });
 
-describe('RedisSessionRegistry', () => {
+describe('RedisPairRegistry', () => {
   it('knows the sessions that one of their users is in', async () => {
     const paired = (other: string, sessionId: string) => `1 p n1 7 3 ${other} ${sessionId} 5 a - -`;
     await redis.hset(`${pool.prefix}:{${pool.pool}}:users`, {

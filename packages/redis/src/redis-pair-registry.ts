@@ -1,10 +1,10 @@
-import type { SessionRegistry, SessionStarted } from '@passerby/core';
+import type { PairRegistry, SessionStarted } from '@passerby/core';
 import type { Redis } from 'ioredis';
 import { type PoolLocation, poolKeys } from './keys.ts';
 import { sessionIdOf } from './registry-entry.ts';
 
-/** {@link SessionRegistry} over the pair registry in Redis: one HMGET, so give it some hundreds of sessions at most. */
-export class RedisSessionRegistry implements SessionRegistry {
+/** {@link PairRegistry} over the pair registry in Redis: one HMGET, so give it some hundreds of sessions at most. */
+export class RedisPairRegistry implements PairRegistry {
   readonly #redis: Redis;
   readonly #key: string;
 

@@ -1,0 +1,188 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import {
+  ChatError,
+  ChatService,
+  Lease,
+  MemoryChannels,
+  MemoryNodeBus,
+  MemoryOutbox,
+  MemoryPairStore,
+} from '@passerby/core';
+import { errorTexts } from '@passerby/protocol';
+import { pino } from 'pino';
+import { HeldStore } from '../../../packages/core/test/held-store.ts';
+import { ChatClient } from '../../../tests/support/chat-client.ts';
+import { eventually } from '../../../tests/support/eventually.ts';
+import { acceptConnections } from '../src/accept-connections.ts';
+import { Metrics } from '../src/metrics.ts';
+import type { RateLimits } from '../src/rate-limits.ts';
+import { SocketClients } from '../src/socket-clients.ts';
+import { type ChatServer, createSocketServer } from '../src/socket-server.ts';
+
+const secret = 'x'.repeat(43);
+const log = pino({ level: 'silent' });
+
+let http: Server;
+let io: ChatServer;
+let service: ChatService;
+let store: HeldStore;
+let clients: ChatClient[];
+/** What was counted, in order: the name of the limit and the key. */
+let counted: string[][];
+/** The limit of connections of an address: what it waits for, and whether it then refuses. */
+let connectionLimit: () => Promise<void>;
+
+/** Keeps all commands to the store, as if it did not answer. @returns what lets them go */
+function stallStore(): () => void {
+  let release = (): void => undefined;
+  const released = new Promise<void>(resolve => {
+    release = resolve;
+  });
+  store.pace = () => released;
+  return release;
+}
+
+async function connect(auth: object): Promise<ChatClient> {
+  const { port } = http.address() as AddressInfo;
+  const client = await ChatClient.connect(`http://127.0.0.1:${port}`, { auth, transports: ['websocket'] });
+  clients.push(client);
+  return client;
+}
+
+beforeEach(async () => {
+  counted = [];
+  clients = [];
+  connectionLimit = async () => undefined;
+  const channels = new MemoryChannels();
+  store = new HeldStore(new MemoryPairStore({ channels, outbox: new MemoryOutbox() }));
+  const lease = new Lease({ store, leaseMs: 60_000, graceMs: 30_000, log });
+  const metrics = new Metrics();
+  http = createServer();
+  io = createSocketServer(http, { allowedOrigins: [], isOpen: () => true });
+  const sockets = new SocketClients(io);
+  service = new ChatService({ store, bus: new MemoryNodeBus(channels), clients: sockets, lease, meter: metrics, log });
+  const count = async (...what: string[]) => void counted.push(what);
+  const limits: RateLimits = {
+    message: userId => count('message', userId),
+    request: userId => count('request', userId),
+    receipt: userId => count('receipt', userId),
+    resume: userId => count('resume', userId),
+    connection: async address => {
+      await count('connection', address);
+      await connectionLimit();
+    },
+  };
+  const addressOf = () => 'home';
+  acceptConnections(io, { service, clients: sockets, limits, metrics, log, addressOf, maxMessageCharacters: 500 });
+  await service.start();
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+});
+
+afterEach(async () => {
+  for (const client of clients) client.close();
+  await service.stop();
+  await io.close();
+});
+
+describe('the events of a connection that has not joined', () => {
+  const garbageCollector = (): (() => void) => {
+    setFlagsFromString('--expose-gc');
+    return runInNewContext('gc');
+  };
+
+  it('wait if they are few, and are refused at once if they are more', async () => {
+    const release = stallStore();
+    const client = await connect({ resume: `somebody.${secret}` });
+    const early = Array.from({ length: 20 }, (_, n) => client.ask('message', `early ${n}`));
+    const refused = await Promise.all(['message', 'received', 'search', 'nothing'].map(event => client.ask(event)));
+    const error = {
+      code: 'TOO_MANY_REQUESTS',
+      message: errorTexts.TOO_MANY_REQUESTS,
+      retryAfterMs: expect.any(Number),
+    };
+    expect(refused).toEqual(refused.map(() => ({ ok: false, error })));
+    release();
+    const replies = await Promise.all(early);
+    expect(replies).toEqual(
+      replies.map(() => expect.objectContaining({ error: expect.objectContaining({ code: 'NOT_IN_CHAT' }) })),
+    );
+    expect(await client.ask('search')).toMatchObject({ ok: true, state: 'waiting' });
+  });
+
+  it('keep nothing in memory of what the client sent, but what is clean', async () => {
+    const collect = garbageCollector();
+    const inputs: WeakRef<object>[] = [];
+    io.on('connection', socket => socket.onAny((_event, input: object) => inputs.push(new WeakRef(input))));
+    const release = stallStore();
+    const client = await connect({ resume: `somebody.${secret}`, more: 'x' });
+    const events = ['message', 'received', 'search', 'skip', 'x'.repeat(1000)];
+    const replies = Array.from({ length: 40 }, (_, n) =>
+      client.ask(events[n % events.length] ?? '', { message: 'x'.repeat(10_000) }),
+    );
+    await replies.at(-1);
+    expect(inputs).toHaveLength(40);
+    await eventually(async () => {
+      await nextTurn();
+      collect();
+      expect(inputs.filter(input => input.deref() !== undefined)).toEqual([]);
+    });
+    expect([...io.sockets.sockets.values()].map(({ handshake }) => handshake.auth)).toEqual([{}]);
+    release();
+    await Promise.all(replies);
+  });
+});
+
+describe('connections that show the same user', () => {
+  it('wait for one another if they are few, and are sent away if they are more', async () => {
+    const first = await connect({ resume: true });
+    const { token } = await first.next('welcome');
+    // Who never searched is not in the registry, and cannot resume.
+    await first.ask('search');
+    const release = stallStore();
+    const waiting = await Promise.all([1, 2, 3].map(() => connect({ resume: token })));
+    await eventually(() => expect(store.calls.filter(call => call === 'resume')).toHaveLength(1));
+    const late = await connect({ resume: token });
+    const gone = late.disconnected();
+    expect(await late.next('error')).toBe(errorTexts.UNAVAILABLE);
+    expect(await gone).toBe('transport close');
+    // Others are not concerned.
+    const other = await connect({ resume: true });
+    expect(await other.next('welcome')).toMatchObject({ resumed: false });
+    release();
+    const welcomes = await Promise.all(waiting.map(client => client.next('welcome')));
+    expect(welcomes).toEqual(welcomes.map(() => expect.objectContaining({ resumed: true })));
+    // There is room again.
+    const again = await connect({ resume: welcomes.at(-1)?.token });
+    expect(await again.next('welcome')).toMatchObject({ resumed: true });
+  });
+});
+
+describe('the limits of connections', () => {
+  it('count a resume only for a connection that its address may open', async () => {
+    connectionLimit = async () => {
+      throw new ChatError('TOO_MANY_CONNECTIONS', { retryAfterMs: 1000 });
+    };
+    await expect(connect({ resume: `somebody.${secret}` })).rejects.toThrow(errorTexts.TOO_MANY_CONNECTIONS);
+    expect(counted).toEqual([['connection', 'home']]);
+  });
+
+  it.each([
+    ['a token', `some-body_1.${secret}`, ['some-body_1']],
+    ['the wish for a token', true, []],
+    ['a user id that none is', `some:body.${secret}`, []],
+    ['a user id that is too long', `${'x'.repeat(65)}.${secret}`, []],
+    ['a secret that none is', 'somebody.x', []],
+    ['no dot', 'somebody', []],
+    ['nothing', '', []],
+  ])('count a resume for the user of a token: %s', async (_name, resume, userIds) => {
+    const client = await connect({ resume });
+    await client.next('welcome');
+    expect(counted).toEqual([['connection', 'home'], ...userIds.map(userId => ['resume', userId])]);
+  });
+});
