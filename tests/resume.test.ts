@@ -128,6 +128,21 @@ describe('a token', () => {
     expect(bob.received).toEqual([]);
   });
 
+  it('is worthless once the client has sent something with the next one', async () => {
+    const [ann, bob] = [await ResumingClient.connect(0), await connect(1)];
+    const userId = ann.client.id;
+    await pair(ann.client, bob);
+    const second = await ResumingClient.connect(1, ann.token);
+    expect(await second.client.ask('search')).toMatchObject({ error: { code: 'ALREADY_IN_CHAT' } });
+    const redis = await pool.connect();
+    const entry = () => redis.hget(`${pool.prefix}:{lobby}:users`, userId);
+    await eventually(async () => expect(await entry()).toMatch(/ -$/));
+    const thief = await ResumingClient.connect(0, ann.token);
+    expect(thief.welcome).toMatchObject({ resumed: false, state: 'idle' });
+    await bob.ask('message', 'for ann alone');
+    expect(await second.client.next('message')).toMatchObject({ message: 'for ann alone' });
+  });
+
   it('that is old, changed or made up gets nothing', async () => {
     const [ann, bob] = [await ResumingClient.connect(0), await connect(1)];
     await pair(ann.client, bob);

@@ -186,6 +186,8 @@ export class ChatService {
     this.#lease.check();
     const user = this.#users.get(userId);
     if (!user) throw new ChatError('UNAVAILABLE');
+    // Who sends something has been welcomed.
+    if (user.isTokenNew) void this.#passages.retireToken(user);
     return user;
   }
 

@@ -116,6 +116,11 @@ export class MemoryPairStore implements PairStore {
     return { requestId: user.requestId, changes: [this.#change(user), ...this.#tellPartner(user)] };
   }
 
+  async retireToken({ userId, nodeId, token }: { userId: string; nodeId: string; token: string }): Promise<void> {
+    const user = this.#entries.get(userId);
+    if (user?.nodeId === nodeId && user.tokens[0] === token) user.tokens = [token];
+  }
+
   async expire(limit: number): Promise<number> {
     const due = [...this.#away].filter(([, until]) => until <= this.#now()).sort(([, a], [, b]) => a - b);
     for (const [userId] of due.slice(0, limit)) {

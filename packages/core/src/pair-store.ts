@@ -104,11 +104,18 @@ export interface PairStore {
 
   /**
    * Moves a user to a node, from any other one or from being away, in the same chat or with the same place in the queue.
-   * Of the tokens that a user ever had, the present one is good, and the one before it: the client may not have got the
-   * present one. May be repeated. What rejects is not carried out later: the client may have gone elsewhere. Rejects with {@link LeaseLost} when the lease of `nodeId` is lost.
+   * Of the tokens that a user ever had, the present one is good, and until {@link retireToken} the one before it: the client
+   * may not have got the present one. May be repeated. What rejects is not carried out later: the client may have gone
+   * elsewhere. Rejects with {@link LeaseLost} when the lease of `nodeId` is lost.
    * @returns undefined when there is no such user, or the token is none of theirs
    */
   resume(command: ResumeCommand): Promise<Resumed | undefined>;
+
+  /**
+   * Makes the token before the present one worthless, once the client is known to have the present one. Nothing happens to
+   * a user who lives elsewhere or has another token by now. Idempotent.
+   */
+  retireToken(present: { userId: string; nodeId: string; token: string }): Promise<void>;
 
   /** Ends the sessions of up to `limit` users who were away for too long, and forgets them. @returns how many are left */
   expire(limit: number): Promise<number>;

@@ -89,6 +89,19 @@ export class Passages {
     });
   }
 
+  /** The client has its token: the one before it, which somebody else may have got hold of, is of no use any more. */
+  async retireToken(user: User): Promise<void> {
+    const { userId, token } = user;
+    if (!user.isTokenNew || token === undefined) return;
+    user.isTokenNew = false;
+    try {
+      await this.#options.store.retireToken({ userId, nodeId: this.#options.lease.nodeId, token });
+    } catch {
+      // With the next event of the client it is tried again.
+      user.isTokenNew ||= user.token === token;
+    }
+  }
+
   async #depart(user: User, how: 'lost' | 'left'): Promise<void> {
     const { users, store, lease, reconciler, apply } = this.#options;
     const { userId } = user;
@@ -155,6 +168,7 @@ export class Passages {
     const user = users.get(userId) ?? new User(userId);
     users.set(userId, user);
     user.token = token.hash;
+    user.isTokenNew = true;
     user.connection++;
     user.lastRequestId = Math.max(user.lastRequestId, requestId);
     arrival.attach(userId);

@@ -37,6 +37,8 @@ export class User {
   readonly userId: string;
   /** Hash of the token that resumes the user; undefined for a plain one. */
   token: string | undefined;
+  /** The token before this one still resumes the user: the client is not known to have this one. */
+  isTokenNew = false;
   revision = 0;
   state: UserState['state'] = 'idle';
   session: LocalSession | undefined;

@@ -98,6 +98,10 @@ export class HeldStore implements PairStore {
     return this.#pass('suspend', () => this.#inner.suspend(command));
   }
 
+  retireToken(present: { userId: string; nodeId: string; token: string }): Promise<void> {
+    return this.#pass('retireToken', () => this.#inner.retireToken(present));
+  }
+
   resume(command: ResumeCommand): Promise<Resumed | undefined> {
     return this.#pass('resume', () => this.#inner.resume(command));
   }

@@ -162,6 +162,18 @@ export function describeResume(open: () => Promise<StoreBench>): void {
       expect(await on.resume('ann', 'n1', 'ann-3', 'ann-4')).toBeDefined();
     });
 
+    it('takes the token before no more once that is retired, by the node of the user and for the present token', async () => {
+      await on.searchResumable('ann');
+      await on.resume('ann', 'n1', 'ann-0', 'ann-1');
+      await on.store.retireToken({ userId: 'ann', nodeId: 'n2', token: 'ann-1' });
+      await on.store.retireToken({ userId: 'ann', nodeId: 'n1', token: 'ann-0' });
+      await on.store.retireToken({ userId: 'nobody', nodeId: 'n1', token: 'ann-1' });
+      expect(await on.resume('ann', 'n1', 'ann-0', 'ann-2')).toBeDefined();
+      await on.store.retireToken({ userId: 'ann', nodeId: 'n1', token: 'ann-2' });
+      expect(await on.resume('ann', 'n1', 'ann-0', 'ann-x')).toBeUndefined();
+      expect(await on.resume('ann', 'n1', 'ann-2', 'ann-3')).toBeDefined();
+    });
+
     it('may be repeated when its reply was lost', async () => {
       const sessionId = await on.pairResumable('ann', 'bob');
       await on.suspend('ann');

@@ -298,6 +298,33 @@ describe('a token', () => {
     expect([...one.clients.replacedUsers, ...one.clients.closedUsers]).toEqual([]);
   });
 
+  it('is of no use any more as soon as the client has sent something with the next one', async () => {
+    const { token } = await chat();
+    await one.service.disconnect('ann', 'lost');
+    const next = await join(two, 'x', token);
+    await two.service.send('ann', 'x', { seq: 1, sessionId: two.service.stateOf('ann').sessionId ?? '' });
+    await settled();
+    await one.service.resume('thief', token);
+    expect(one.clients.last('thief', 'welcome')).toMatchObject({ resumed: false });
+    await two.service.disconnect('ann', 'lost');
+    await join(one, 'y', next);
+    expect(one.clients.last('ann', 'welcome')).toMatchObject({ resumed: true, state: 'paired' });
+  });
+
+  it('is retired later when the store is away at first', async () => {
+    const { token, sessionId } = await chat();
+    await one.service.disconnect('ann', 'lost');
+    await join(two, 'x', token);
+    two.store.away = true;
+    await two.service.acknowledge('ann', { sessionId, upTo: 0 });
+    await settled();
+    two.store.away = false;
+    await two.service.acknowledge('ann', { sessionId, upTo: 0 });
+    await settled();
+    await one.service.resume('thief', token);
+    expect(one.clients.last('thief', 'welcome')).toMatchObject({ resumed: false });
+  });
+
   it('of a user who never searched is of no use: there is nothing to come back to', async () => {
     const token = await join(one, 'ann');
     await one.service.disconnect('ann', 'lost');

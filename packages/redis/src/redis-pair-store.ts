@@ -95,6 +95,12 @@ export class RedisPairStore implements PairStore {
     return { requestId, changes: changes.map(parseChange) };
   }
 
+  async retireToken({ userId, nodeId, token }: { userId: string; nodeId: string; token: string }): Promise<void> {
+    await this.#run('retire-token', nodeId, () =>
+      this.#redis.retireToken(...this.#registry(nodeId), userId, nodeId, token),
+    );
+  }
+
   expire(limit: number): Promise<number> {
     return this.#run('expire-away', '', () => this.#redis.expireAway(...this.#registry(''), limit));
   }

@@ -9,6 +9,7 @@ declare module 'ioredis' {
     leaveChat(...keysAndArguments: Arguments): Result<string[], Context>;
     suspendUser(...keysAndArguments: Arguments): Result<string[], Context>;
     resumeUser(...keysAndArguments: Arguments): Result<[number, ...string[]] | null, Context>;
+    retireToken(...keysAndArguments: Arguments): Result<number, Context>;
     expireAway(...keysAndArguments: Arguments): Result<number, Context>;
     syncUsers(...keysAndArguments: Arguments): Result<string[], Context>;
     disownUsers(...keysAndArguments: Arguments): Result<string[], Context>;
@@ -30,6 +31,7 @@ export function defineScripts(redis: Redis): void {
   redis.defineCommand('leaveChat', onRegistry('leave-chat'));
   redis.defineCommand('suspendUser', onRegistry('suspend-user'));
   redis.defineCommand('resumeUser', onRegistry('resume-user'));
+  redis.defineCommand('retireToken', onRegistry('retire-token'));
   redis.defineCommand('expireAway', onRegistry('expire-away'));
   redis.defineCommand('syncUsers', onRegistry('sync-users'));
   redis.defineCommand('disownUsers', onRegistry('disown-users'));
