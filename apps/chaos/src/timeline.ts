@@ -54,6 +54,8 @@ export interface Timeline {
   /** All stays in a session, by its id. */
   sessions: Map<string, Stay[]>;
   faults: FaultEvent[];
+  /** When this process itself stood still, and for how long. */
+  stalls: { at: number; ms: number }[];
   rollCallAt: number;
   closingAt: number;
   /** What the walk itself found wrong. */
@@ -86,6 +88,7 @@ export function timelineOf(history: History): Timeline {
   return {
     ...{ history, users, sessions, violations },
     faults: events.filter(event => event.kind === 'fault'),
+    stalls: events.filter(event => event.kind === 'stall'),
     rollCallAt: phases.get('roll-call') ?? Number.POSITIVE_INFINITY,
     closingAt: phases.get('closing') ?? Number.POSITIVE_INFINITY,
   };

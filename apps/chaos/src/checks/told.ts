@@ -114,7 +114,7 @@ function causeOf(other: Stay, timeline: Timeline): { at: number; why: string } |
 
 /** The bound counts from the cause; or from when nothing hinders any more: a fault between the two, or an own absence. */
 function deadlineOf(causeAt: number, stay: Stay, other: Stay, timeline: Timeline): number {
-  const { users, faults, history } = timeline;
+  const { users, faults, stalls, history } = timeline;
   const { boundMs, leaseMs } = history.settings;
   const user = users.get(stay.user);
   const own = nodeAt(user, causeAt);
@@ -138,8 +138,6 @@ function deadlineOf(causeAt: number, stay: Stay, other: Stay, timeline: Timeline
     else if (touches(fault, others)) laterOf(Math.min(healedAt, Math.max(at, causeAt) + leaseMs));
   }
   for (const [downAt, upAt] of user?.downs ?? []) if (downAt <= deadline && upAt >= causeAt) laterOf(upAt);
-  for (const event of history.events) {
-    if (event.kind === 'stall' && event.at >= causeAt && event.at <= deadline) deadline += event.ms;
-  }
+  for (const { at, ms } of stalls) if (at >= causeAt && at <= deadline) deadline += ms;
   return deadline;
 }
