@@ -9,9 +9,14 @@ import { mutate, mutationNamed } from './mutate.ts';
 import { mutations } from './mutations.ts';
 import { type Options, OptionsError, parseOptions } from './options.ts';
 import { explain, report } from './report.ts';
+import { usage } from './usage.ts';
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
+if (process.argv.includes('--help')) {
+  say(usage);
+  process.exit();
+}
 try {
   const known = { faults: Object.keys(faultKinds), mutations: Object.keys(mutations) };
   const options = parseOptions(process.argv.slice(2), known);

@@ -151,6 +151,8 @@ class Walker {
   #wants = false;
   /** Questions of search, skip and end that are open. */
   readonly #open = new Set<Operation>();
+  /** A search or skip of which nobody knows what came of it: the page that asked was left. It may still bring a match. */
+  #perhapsWants = false;
   /** The user asked to leave this session, and no answer said that it did not happen. */
   #perhapsLeft: Stay | undefined;
   #downAt: number | undefined;
@@ -176,7 +178,9 @@ class Walker {
     const { op, outcome, reply, endedAt = 0 } = operation;
     // Asked for in the session before, perhaps, by a client that does not name it: this one may be left by it all the same.
     if (outcome !== 'ok' && (op === 'end' || op === 'skip') && this.#stay) this.#perhapsLeft = this.#stay;
+    if (outcome === 'unknown' && op !== 'end') this.#perhapsWants = true;
     if (outcome !== 'ok' || !reply) return;
+    this.#perhapsWants = false;
     const elsewhere = reply.state !== 'paired' || reply.sessionId !== this.#stay?.session;
     if ((op === 'end' || op === 'skip') && this.#stay && elsewhere) {
       this.#stay.leftAt = endedAt;
@@ -202,13 +206,12 @@ class Walker {
       this.#violate(at, 'double session', `${this.#user.user} was matched twice in session ${session}.`);
       return;
     }
-    // Also by a second search, which was under way when the chat began: it may find that chat over before this is told.
-    const leaving = [...this.#open].some(asked => asked.op !== 'search' || asked.at < (before?.from ?? 0));
+    const leaving = [...this.#open].some(({ op }) => op !== 'search');
     if (before && !leaving && this.#perhapsLeft !== before) {
       const what = `was matched in session ${session} while in session ${before.session}`;
       this.#violate(at, 'double session', `${this.#user.user} ${what}.`);
     }
-    if (!this.#wants) {
+    if (!this.#wants && !this.#perhapsWants) {
       this.#violate(
         at,
         'uninvited',
@@ -217,6 +220,7 @@ class Walker {
     }
     if (before) before.replacedAt = at;
     this.#waiting = false;
+    this.#perhapsWants = false;
     this.#stay = { user: this.#user.user, session, from: at, matched: true };
     this.#user.stays.push(this.#stay);
     this.#wants = this.#mayBeMatched();

@@ -80,6 +80,11 @@ onLinux('the chaos harness', () => {
     const { code, output } = await run('--faults', 'flood');
     expect(output).toMatch(/^There is no fault "flood"\. There are: node-kill, .*\.\n$/);
     expect(code).toBe(2);
+    expect(await run('--replay', join(out, 'none'))).toEqual({
+      code: 2,
+      output: `The history ${join(out, 'none')} cannot be read (ENOENT).\n`,
+    });
+    expect((await run('--help')).code).toBe(0);
   });
 
   it(

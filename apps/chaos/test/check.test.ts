@@ -89,6 +89,9 @@ describe('the checker', () => {
       const rows = chat().row({ id: 't', userA: 'id-bob', userB: 'id-zoe', startedAt: 5000, endedAt: 9000 });
       rows.row({ id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000, endedAt: 20_000 });
       expect(rows.found()).toEqual(['double session']);
+      rows.row({ id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000, endedAt: 20_000, endReason: 'lost' });
+      expect(rows.found()).toEqual([]);
+      expect([...rows.verdict().excused.values()]).toContain(1);
     });
 
     it('are matched once', () => {
@@ -163,7 +166,7 @@ describe('the checker', () => {
       expect(skips.part('t', 9, 'ann', 'eve').found()).toEqual([]);
     });
 
-    it('may follow one another when a second search was under way', () => {
+    it('end before the next one, also when a second search was under way', () => {
       const twice = history().pair('r', 2, 'ann', 'bob').part('r', 2.5, 'bob', 'ann');
       const reply = { state: 'paired', sessionId: 't' };
       twice.ask({ user: 'ann', op: 'search', seconds: 3, endedAt: 5000, reply });
@@ -173,7 +176,18 @@ describe('the checker', () => {
       twice.ask({ user: 'eve', op: 'search', seconds: 4.5, reply: { state: 'waiting' } });
       for (const user of ['ann', 'eve']) twice.add({ kind: 'matched', at: 5000, user, session: 't' });
       twice.row({ id: 't', userA: 'id-ann', userB: 'id-eve', startedAt: 5000 });
-      expect(twice.part('t', 9, 'ann', 'eve').found()).toEqual([]);
+      expect(twice.part('t', 9, 'ann', 'eve').found()).toEqual(['double session']);
+    });
+
+    it('may come of a search of the page before', () => {
+      const reloaded = chat().ask({ user: 'ann', op: 'search', seconds: 30, endedAt: 30_100, outcome: 'unknown' });
+      reloaded.over('s', 30.2, 'ann').ask({ user: 'eve', op: 'search', seconds: 30.1, reply: { state: 'waiting' } });
+      const stopped = (seconds: number) =>
+        reloaded.ask({ user: 'ann', op: 'end', seconds, session: 's', reply: { state: 'idle' } });
+      for (const user of ['ann', 'eve']) reloaded.add({ kind: 'matched', at: 31_000, user, session: 't' });
+      reloaded.row({ id: 't', userA: 'id-eve', userB: 'id-ann', startedAt: 31_000 }).phase('closing', 31.5);
+      expect(reloaded.found()).toEqual([]);
+      expect(stopped(30.5).found()).toEqual(['uninvited']);
     });
 
     it('come to nobody who looks for none', () => {
@@ -218,6 +232,22 @@ describe('the checker', () => {
         .fault({ at: 10_000, healedAt: 30_000, halts: ['node-1#1'] });
       frozen.add({ kind: 'gone', at: 30_000, user: 'ann', how: 'lost' });
       expect(frozen.over('s', 30, 'bob').found()).toEqual(['not told']);
+    });
+
+    it('is told after the grace time of a goodbye that was lost with its node, which is counted', () => {
+      const goodbye = (told: number, killed: number) =>
+        new WrittenHistory()
+          .comeToStay('ann', 'bob')
+          .pair('s', 2, 'ann', 'bob')
+          .fault({ at: killed, healedAt: killed + 1000, name: 'node-kill', halts: ['node-1#1'] })
+          .add({ kind: 'gone', at: 10_000, user: 'ann', how: 'left' })
+          .over('s', told, 'bob')
+          .phase('closing', 60)
+          .verdict();
+      expect(goodbye(22, 10_100).violations).toEqual([]);
+      expect([...goodbye(22, 10_100).excused.values()]).toEqual([1]);
+      expect(goodbye(24.2, 10_100).violations.map(({ check }) => check)).toEqual(['not told']);
+      expect(goodbye(20.2, 11_100).violations.map(({ check }) => check)).toEqual(['not told']);
     });
 
     it('is told when the partner was told', () => {

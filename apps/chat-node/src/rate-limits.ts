@@ -14,7 +14,7 @@ export interface RateLimits {
   request(userId: string, address: string): Promise<void>;
   /** Counts a `received` event. Rejects with `TOO_MANY_REQUESTS`. */
   receipt(userId: string): Promise<void>;
-  /** Counts a user's resuming. Rejects with `TOO_MANY_CONNECTIONS`. */
+  /** Counts a user's resuming. Rejects with `TOO_MANY_REQUESTS`. */
   resume(userId: string): Promise<void>;
   /** Counts a new connection. Rejects with `TOO_MANY_CONNECTIONS`. */
   connection(address: string): Promise<void>;
@@ -56,7 +56,7 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
       await consume(addressRequests, address, 'TOO_MANY_REQUESTS');
     },
     receipt: userId => consume(userReceipts, userId, 'TOO_MANY_REQUESTS'),
-    resume: userId => consume(resumes, userId, 'TOO_MANY_CONNECTIONS'),
+    resume: userId => consume(resumes, userId, 'TOO_MANY_REQUESTS'),
     connection: address => consume(connections, address, 'TOO_MANY_CONNECTIONS'),
   };
 }

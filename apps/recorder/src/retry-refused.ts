@@ -20,8 +20,9 @@ try {
     redis.disconnect();
   }
 } catch (error) {
-  const reason = error instanceof ConfigError ? `\n${error.message}` : ` ${(error as Error).message}`;
-  console.error(`The facts were not all put back; to try again does no harm.${reason}`);
+  const { message } = error as Error;
+  if (error instanceof ConfigError) console.error(`The facts cannot be put back with these settings:\n${message}`);
+  else console.error(`The facts were not all put back; to try again does no harm. ${message}`);
   process.exitCode = 1;
 }
 

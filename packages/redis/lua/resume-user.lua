@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Gives a user who connects again to the node where they connected: the same chat, or the same place in the queue.
 -- Atomic, because the user must live on one node only, and the partner's node must learn which. The token changes each
--- time; the one before is good until the new one has been used, as its owner may never have got the new one. So a call
--- may be repeated.
+-- time; the one before stays good until retire-token.lua forgets it, as its owner may never have got the new one. So a
+-- call may be repeated.
 -- KEYS and ARGV[1], [2]: see registry.lua; KEYS[6] is of the new node
 -- ARGV[3] userId  [4] nodeId  [5] hash of the token that was shown  [6] hash of the one that follows it
 -- Replies: an array: the last request id, then changes as JSON, the user's own first, then the partner's if there is one

@@ -1,6 +1,9 @@
 import type { FaultEvent } from '../history.ts';
 import { endOfStay, nodeAt, restoredAt, type Stay, type Timeline, type Violation } from '../timeline.ts';
 
+/** What was on its way when a fault began may be lost with it. */
+const onItsWayMs = 1000;
+
 export interface Told {
   violations: Violation[];
   /** When something ended a stay, and how long it took until the other side was told. */
@@ -26,14 +29,16 @@ function judge(stay: Stay, other: Stay, timeline: Timeline, told: Told, excuse: 
   if (cause === undefined) return;
   const dischargedAt = Math.min(endOfStay(stay), stay.askedAt ?? Infinity);
   if (dischargedAt < cause.at) return;
-  const { boundMs } = timeline.history.settings;
-  const deadline = deadlineOf(cause.at, stay, other, timeline);
+  const { boundMs, graceMs } = timeline.history.settings;
+  const deadline = deadlineOf(cause.at, stay, other, timeline) + (cause.unheard ? graceMs : 0);
   if (stay.toldAt === dischargedAt && deadline <= cause.at + boundMs) {
     told.delays.push({ at: cause.at, ms: dischargedAt - cause.at });
   }
   if (dischargedAt <= deadline) {
-    if (dischargedAt > cause.at + boundMs)
-      excuse('users told later than the bound, because another fault still lasted');
+    if (dischargedAt > cause.at + boundMs) {
+      const why = cause.unheard ? 'a goodbye was lost with its node' : 'another fault still lasted';
+      excuse(`users told later than the bound, because ${why}`);
+    }
     return;
   }
   // Nobody is there any more to be told.
@@ -72,8 +77,15 @@ function judgeAway(stay: Stay, other: Stay, timeline: Timeline, told: Told): voi
   }
 }
 
+interface Cause {
+  at: number;
+  why: string;
+  /** A goodbye that nobody heard: its user counts as away, until the grace time is over. */
+  unheard?: boolean;
+}
+
 /** When it was certain that the other side is not in the session any more, and why. */
-function causeOf(other: Stay, timeline: Timeline): { at: number; why: string } | undefined {
+function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
   const { user, from, leftAt, toldAt, replacedAt } = other;
   const { leaseMs, graceMs } = timeline.history.settings;
   const resuming = timeline.users.get(user)?.client === 'resuming';
@@ -104,12 +116,23 @@ function causeOf(other: Stay, timeline: Timeline): { at: number; why: string } |
     if (resuming || !lostLease || !costsLease || at < from || at > goneWithNodeAt) continue;
     causes.push({ at, why: `the node of ${user} (${node}) was lost (${name})` });
   }
-  return causes
+  const first = causes
     .flatMap(({ at, why }) => (at === undefined ? [] : [{ at, why }]))
-    .reduce<{ at: number; why: string } | undefined>(
-      (first, each) => (first && first.at <= each.at ? first : each),
-      undefined,
-    );
+    .reduce<Cause | undefined>((first, each) => (first && first.at <= each.at ? first : each), undefined);
+  const unheard = resuming && first?.at === other.goneAt && goodbyeWasLost(other, timeline);
+  return first && { ...first, unheard };
+}
+
+/** Whether the user said goodbye to a node that could not pass it on any more: it counts as away then. */
+function goodbyeWasLost({ user, goneAt = Infinity }: Stay, { users, faults }: Timeline): boolean {
+  const node = nodeAt(users.get(user), goneAt);
+  return faults.some(
+    ({ at, healedAt = Infinity, halts, cuts }) =>
+      node !== undefined &&
+      [...halts, ...cuts].includes(node) &&
+      at <= goneAt + onItsWayMs &&
+      healedAt + onItsWayMs >= goneAt,
+  );
 }
 
 /** The bound counts from the cause; or from when nothing hinders any more: a fault between the two, or an own absence. */
