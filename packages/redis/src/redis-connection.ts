@@ -16,7 +16,8 @@ export interface RedisConnectionOptions {
 
 /**
  * A connection that comes back by itself and fails fast meanwhile: while Redis cannot be reached a command is rejected at
- * once, and none is ever sent a second time without its caller's knowledge. Close it with `disconnect()`.
+ * once, and none is ever sent a second time without its caller's knowledge. Whoever subscribes does so again at each `ready`.
+ * Close it with `disconnect()`.
  */
 export function connectRedis({ url, role, log, commandTimeoutMs }: RedisConnectionOptions): Redis {
   const redis = new Redis(url, {
@@ -25,6 +26,8 @@ export function connectRedis({ url, role, log, commandTimeoutMs }: RedisConnecti
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
+    // The library catches nothing when it subscribes again and the connection is lost once more: that ends the process.
+    autoResubscribe: false,
     ...endsWhenSilent,
     retryStrategy: reconnectDelayMs,
     // A replica refuses to write. After a failover, the name leads to the new primary.

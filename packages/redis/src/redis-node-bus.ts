@@ -28,7 +28,6 @@ export class RedisNodeBus implements NodeBus {
     subscriber.on('message', (channel: string, json: string) => {
       if (channel === this.#channel) this.#receiveJson(json);
     });
-    // Once more ready: it was not, and what was sent in between is gone.
     subscriber.on('ready', () => void this.#restore());
   }
 
@@ -51,7 +50,7 @@ export class RedisNodeBus implements NodeBus {
     }
   }
 
-  /** The library subscribes again by itself, at some moment: this knows when that is done. */
+  /** Once more ready: it was not, and what was sent in between is gone. */
   async #restore(): Promise<void> {
     if (!this.#channel || !this.#listener) return;
     try {

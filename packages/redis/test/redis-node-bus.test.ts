@@ -84,4 +84,23 @@ describe('RedisNodeBus', () => {
     await eventually(() => expect(got).toEqual([message]));
     expect(missed()).toBe(1);
   });
+
+  it('comes through a connection that is lost again as soon as it is there', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    const { bus, redis, subscriber, got, missed } = await openBus();
+    const lost = new Promise<void>(resolve => {
+      // Whatever subscribes again has asked by then, and has no answer yet.
+      subscriber.once('ready', () => subscriber.stream.destroy());
+      subscriber.once('close', () => subscriber.once('close', resolve));
+    });
+    await redis.client('KILL', 'ID', String(await subscriber.client('ID')));
+    await lost;
+    await eventually(() => expect(missed()).toBe(1));
+    await bus.send('n1', message);
+    await eventually(() => expect(got).toEqual([message]));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
 });
