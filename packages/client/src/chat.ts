@@ -82,6 +82,8 @@ export class Chat {
   #conversation: Conversation | undefined;
   /** The session that a command of the user is about to end. */
   #leaving: string | undefined;
+  /** `endChat` is under way: it ends a session, too, that begins before the answer. */
+  #ending = false;
   /** The last command, which the next one waits for. */
   #tail: Promise<unknown> = Promise.resolve();
 
@@ -238,6 +240,7 @@ export class Chat {
       },
     });
     this.#conversation = conversation;
+    if (this.#ending) this.#leaving = session.sessionId;
     this.#save();
     this.#setState('paired');
     this.#events.emit('matched', session);
@@ -298,12 +301,14 @@ export class Chat {
         signal?.throwIfAborted();
         if (this.#isDone(command, sessionId, repeated)) return this.#state;
         if (command !== 'search') this.#leaving = this.session?.sessionId;
+        this.#ending = command === 'end_chat';
         const reply = await this.#ask(command);
         if (reply?.ok) return this.#state;
         if (reply) throw new ChatError(reply.error.code, reply.error.retryAfterMs);
       }
     } finally {
       this.#leaving = undefined;
+      this.#ending = false;
     }
   }
 
@@ -313,7 +318,10 @@ export class Chat {
       this.#connection.request(command, null, reply => {
         // Not later: the events that come right after the answer must find the state that it tells.
         if (reply?.ok) this.#apply(reply as Ack<StateReply> & { ok: true });
-        if (reply) this.#leaving = undefined;
+        if (reply) {
+          this.#leaving = undefined;
+          this.#ending = false;
+        }
         resolve(reply);
       });
     });

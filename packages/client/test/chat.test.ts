@@ -148,6 +148,24 @@ describe('a chat', () => {
     expect(() => second.chat.send('x'.repeat(501))).toThrow(expect.objectContaining({ code: 'INVALID_MESSAGE' }));
   });
 
+  it('goes on if the user wanted to leave, was matched meanwhile, and could not leave', async () => {
+    const first = open();
+    await first.chat.search();
+    server.fates.end_chat = ['refused after a message'];
+    const left = first.chat.endChat();
+    while (server.count('end_chat') === 0) await new Promise(resolve => setImmediate(resolve));
+    const second = open();
+    await second.chat.search();
+    await first.next('matched');
+    server.fates.message = [{ code: 'NOT_IN_CHAT', retryAfterMs: 50 }];
+    const message = first.chat.send('hello');
+    await expect(left).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await message.delivered;
+    expect(second.shown).toEqual(['hello']);
+    expect(first.all('partnerLeft')).toEqual([]);
+    expect(first.chat.state).toBe('paired');
+  });
+
   it('gives the errors of the server to whoever asked', async () => {
     const [first, second] = await pair();
     await expect(first.chat.search()).rejects.toMatchObject({ name: 'ChatError', code: 'ALREADY_IN_CHAT' });

@@ -12,6 +12,8 @@ type Fate =
   | 'vanishes'
   /** A search is answered before the match is told, and both at once. */
   | 'matched right after'
+  /** Not available; answered only after the next message of whomever. */
+  | 'refused after a message'
   | ErrorDetails;
 
 type Reply = Ack<Record<string, unknown>>;
@@ -40,6 +42,7 @@ export class FakeServer {
   heldOff: number | undefined;
   readonly #http: HttpServer;
   readonly #io: Server<ClientEvents, ServerEvents>;
+  #afterMessage: (() => void) | undefined;
   #count = 0;
 
   private constructor() {
@@ -172,8 +175,13 @@ export class FakeServer {
       return;
     }
     this.log.push(`${event} ${user.name}`);
+    if (fate === 'refused after a message') {
+      this.#afterMessage = () => answer({ ok: false, error: { code: 'UNAVAILABLE', message: '' } });
+      return;
+    }
     if (typeof fate === 'object') {
       answer({ ok: false, error: { ...fate, message: '' } });
+      if (event === 'message') this.#afterMessage?.();
       return;
     }
     if (fate === 'matched right after') {
