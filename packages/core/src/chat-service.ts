@@ -23,6 +23,12 @@ export interface ChatServiceOptions {
   log: Log;
 }
 
+/**
+ * A command that has waited for so long for the user's commands before it is refused: while the store does not answer each
+ * of them takes a second, and the last one of many would be answered much too late.
+ */
+const turnWithinMs = 3000;
+
 /** The rules of the chat for the users who are connected to this node. */
 export class ChatService {
   readonly #store: PairStore;
@@ -143,13 +149,13 @@ export class ChatService {
     await user.inTurn(async () => {
       if (user.session) throw new ChatError('ALREADY_IN_CHAT');
       await this.#search(user);
-    });
+    }, turnWithinMs);
   }
 
   /** Leaves the chat, if any, and looks for another partner, in one step. Rejects with `UNAVAILABLE`. */
   async skip(userId: string): Promise<void> {
     const user = this.#user(userId);
-    await this.#leaving(user, () => this.#search(user, user.session));
+    await this.#leaving(user, () => this.#search(user, user.session), turnWithinMs);
   }
 
   /** Leaves the chat or the queue. Rejects with `UNAVAILABLE`. */
@@ -192,10 +198,10 @@ export class ChatService {
   }
 
   /** Runs a command that ends the user's chat: from now on, and until it fails, nothing can be said in that chat. */
-  async #leaving(user: User, command: () => Promise<void>): Promise<void> {
+  async #leaving(user: User, command: () => Promise<void>, withinMs?: number): Promise<void> {
     user.leaving++;
     try {
-      await user.inTurn(command);
+      await user.inTurn(command, withinMs);
     } finally {
       user.leaving--;
     }
@@ -228,20 +234,24 @@ export class ChatService {
    * is in another session than this by then; undefined: who is in any
    */
   async #end(user: User, reason: 'end' | 'timeout', only?: { sessionId: string | undefined }): Promise<void> {
-    await this.#leaving(user, async () => {
-      // A user who never searched has no entry to change.
-      if (user.lastRequestId === 0) return;
-      const { session } = user;
-      if (only && session?.sessionId !== only.sessionId) return;
-      let last: User['session'];
-      await this.#run(user, async command => {
-        const changes = await this.#store.leave({ ...command, reason, messages: user.messages, forget: false });
-        // A match may have been told while the command was under way.
-        last = user.session;
-        return changes;
-      });
-      if (only && last && !user.session) this.#tell(user, 'partner_left', { sessionId: last.sessionId, reason });
-    });
+    await this.#leaving(
+      user,
+      async () => {
+        // A user who never searched has no entry to change.
+        if (user.lastRequestId === 0) return;
+        const { session } = user;
+        if (only && session?.sessionId !== only.sessionId) return;
+        let last: User['session'];
+        await this.#run(user, async command => {
+          const changes = await this.#store.leave({ ...command, reason, messages: user.messages, forget: false });
+          // A match may have been told while the command was under way.
+          last = user.session;
+          return changes;
+        });
+        if (only && last && !user.session) this.#tell(user, 'partner_left', { sessionId: last.sessionId, reason });
+      },
+      only ? undefined : turnWithinMs,
+    );
   }
 
   /** Gives the store a command of a user who is here, and applies the reply. */

@@ -69,14 +69,19 @@ export class User {
     return this.#pending + this.#held > 0;
   }
 
-  /** Runs a command when the ones before it are done. Rejects with `UNAVAILABLE` if the user leaves meanwhile. */
-  inTurn<Result>(command: () => Promise<Result>): Promise<Result> {
+  /**
+   * Runs a command when the ones before it are done. Rejects with `UNAVAILABLE` if the user leaves meanwhile, or if that
+   * takes longer than `withinMs`.
+   */
+  inTurn<Result>(command: () => Promise<Result>, withinMs = Number.POSITIVE_INFINITY): Promise<Result> {
     if (this.#pending >= maxPending) return Promise.reject(new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: 1000 }));
     this.#pending++;
+    const givenAt = performance.now();
     const done = this.#tail
       .then(() => {
         // A user who left meanwhile must not come into the registry again.
         if (this.gone) throw new ChatError('UNAVAILABLE');
+        if (performance.now() - givenAt > withinMs) throw new ChatError('UNAVAILABLE', { retryAfterMs: 1000 });
         return command();
       })
       .finally(() => this.#pending--);

@@ -597,6 +597,22 @@ describe('a user with many commands under way', () => {
     expect(one.clients.texts('bob')).toEqual(['hello']);
   });
 
+  it('has an answer soon while the store gives none: what waited for long is not carried out', async () => {
+    for (const userId of ['ann', 'bob']) one.service.connect(userId);
+    const held = one.store.holdReply('search');
+    const search = one.service.search('ann');
+    await held.came;
+    const late = [one.service.skip('ann'), one.service.endChat('ann'), one.service.search('ann')];
+    const now = performance.now.bind(performance);
+    const later = jest.spyOn(performance, 'now').mockImplementation(() => now() + 3001);
+    held.release();
+    await search;
+    for (const command of late) await expect(command).rejects.toMatchObject({ ...unavailable, retryAfterMs: 1000 });
+    later.mockRestore();
+    expect(one.store.calls.filter(call => call === 'search' || call === 'leave')).toEqual(['search']);
+    await one.service.skip('ann');
+  });
+
   it('is not locked out by a partner who writes a lot', async () => {
     one.service.connect('ann');
     two.service.connect('bob');

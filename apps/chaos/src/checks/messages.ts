@@ -6,7 +6,14 @@ const arriveWithinMs = 5000;
 
 /** Messages are shown to the partner in their session, in order, once; and what must arrive arrives. */
 export function checkMessages(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
-  const { users, sessions } = timeline;
+  const { users, sessions, history } = timeline;
+  const rows = new Map(history.end.rows.map(row => [row.id, row]));
+  const byUserId = new Map([...users.values()].flatMap(user => (user.userId ? [[user.userId, user]] : [])));
+  /** The users of a session, also those who were gone before they heard of it. */
+  const usersOf = (session: string | undefined): UserTimeline[] => {
+    const row = rows.get(session ?? '');
+    return [row?.userA, row?.userB].flatMap(userId => byUserId.get(userId ?? '') ?? []);
+  };
   const violations: Violation[] = [];
   const violate = (at: number, check: string, text: string, ...between: string[]) =>
     void violations.push({ check, at, text, users: between });
@@ -14,7 +21,7 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
   const lastShown = new Map<string, number>();
   for (const { user, events, strays } of users.values()) {
     for (const { at, from, session, n, now } of strays) {
-      if (sessions.get(now ?? '')?.some(stay => stay.user === from) && wasMoving(users.get(from), session, n)) {
+      if (usersOf(now).some(each => each.user === from) && wasMoving(users.get(from), session, n)) {
         excuse(
           'messages that a plain client wrote while it was being moved to its next chat, and that were shown there',
         );
@@ -54,7 +61,8 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
       if (partner && shown.has(`${user} ${session} ${partner.user} ${n}`)) continue;
       const who = partner?.user ?? 'the partner, whom nobody knows';
       const text = `Message ${n} of ${user} in session ${session}`;
-      if (event.kind === 'delivered' && partner?.goneAt !== undefined && users.get(partner.user)?.client === 'plain') {
+      const other = usersOf(session).find(each => each.user !== user);
+      if (event.kind === 'delivered' && other?.goneAt !== undefined && other.client === 'plain') {
         excuse('messages delivered by the node to a plain client whose connection was lost in that moment');
       } else if (event.kind === 'delivered') {
         violate(at, 'delivered but lost', `${text} counts as delivered and was not shown to ${who}.`, user, who);
