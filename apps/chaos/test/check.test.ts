@@ -65,6 +65,10 @@ describe('the checker', () => {
       expect(resuming().send('ann', 's', 1, 3).found()).toEqual(['lost']);
       expect(resuming().send('ann', 's', 1, 57).found()).toEqual([]);
       expect(resuming().fault({ at: 3000, healedAt: 57_000, redis: true }).send('ann', 's', 1, 4).found()).toEqual([]);
+      const long = resuming().send('ann', 's', 1, 3).send('ann', 's', 2, 3);
+      expect(long.show('bob', 'ann', 's', 1, 54).found()).toEqual(['lost']);
+      long.events.pop();
+      expect(long.show('bob', 'ann', 's', 1, 56).found()).toEqual([]);
     });
 
     it('all arrive when there is no fault any more', () => {

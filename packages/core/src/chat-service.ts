@@ -304,10 +304,11 @@ export class ChatService {
     user.adopt(change);
     const after = user.session;
     const changed = before?.sessionId !== after?.sessionId;
-    // A partner may leave so soon that the match is not even known here: the user, who believes to wait, is told too.
+    // Nobody is told of the end of a chat whose own command ended it, also when the notice of the next one is faster than
+    // the reply. A partner may leave so soon that the match is not even known here: the user, who believes to wait, is told.
+    const silent = user.leaving > 0 && (how === 'own' || !change.ended);
     const left = change.ended ?? (before && changed && { sessionId: before.sessionId, reason: 'disconnect' as const });
-    // Nobody is told of the end of a chat by the reply to the command that ended it.
-    if (left && (how === 'notice' || user.leaving === 0)) this.#tell(user, 'partner_left', left);
+    if (left && !silent) this.#tell(user, 'partner_left', left);
     // A match and its end were both missed: the user still believes to wait, and has not said otherwise since.
     const waitsInVain = wasWaiting && user.state === 'idle' && how === 'notice' && !left;
     if (waitsInVain && user.leaving === 0) void this.#searchAgain(user);

@@ -350,6 +350,18 @@ describe('changes that overtake each other', () => {
     expect(one.service.census()).toMatchObject({ paired: 1, waiting: 0 });
   });
 
+  it('the notice of the next match comes before the reply to the skip: the user did not lose the partner', async () => {
+    await pair([one, 'ann'], [two, 'bob']);
+    two.service.connect('cid');
+    const held = one.store.holdReply('search');
+    const skip = one.service.skip('ann');
+    await held.came;
+    const { sessionId } = await two.service.search('cid');
+    held.release();
+    expect(await skip).toEqual({ state: 'paired', sessionId });
+    expect(one.clients.of('ann')).toMatchObject([['matched', { sessionId }]]);
+  });
+
   it('the reply that tells of a match comes before the notice of it', async () => {
     one.service.connect('cid');
     await one.service.search('ann');

@@ -17,8 +17,8 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
   const violations: Violation[] = [];
   const violate = (at: number, check: string, text: string, ...between: string[]) =>
     void violations.push({ check, at, text, users: between });
-  const shown = new Map<string, number>();
-  const lastShown = new Map<string, number>();
+  const shown = new Set<string>();
+  const lastShown = new Map<string, { n: number; at: number }>();
   for (const { user, events, strays } of users.values()) {
     for (const { at, from, session, n, now } of strays) {
       if (usersOf(now).some(each => each.user === from) && wasMoving(users.get(from), session, n)) {
@@ -44,11 +44,11 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
       const what = `message ${n} of ${from} in session ${session}`;
       if (from === user || !partners)
         violate(at, 'wrong partner', `${user} was shown ${what}, who is not there.`, user);
-      const last = lastShown.get(line) ?? 0;
+      const last = lastShown.get(line)?.n ?? 0;
       if (shown.has(`${line} ${n}`)) violate(at, 'repeated', `${user} was shown ${what} again.`, user, from);
       else if (n < last) violate(at, 'order', `${user} was shown ${what} after message ${last}.`, user, from);
-      lastShown.set(line, Math.max(last, n));
-      shown.set(`${line} ${n}`, at);
+      lastShown.set(line, { n: Math.max(last, n), at });
+      shown.add(`${line} ${n}`);
     }
   }
   for (const { user, events } of users.values()) {
@@ -66,7 +66,10 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
         excuse('messages delivered by the node to a plain client whose connection was lost in that moment');
       } else if (event.kind === 'delivered') {
         violate(at, 'delivered but lost', `${text} counts as delivered and was not shown to ${who}.`, user, who);
-      } else if (partner && mustArrive(event, stays, timeline)) {
+      } else if (
+        partner &&
+        mustArrive(event, stays, timeline, lastShown.get(`${user} ${session} ${partner.user}`)?.at ?? 0)
+      ) {
         violate(at, 'lost', `${text} was never shown to ${who}, who stayed.`, user, who);
       } else if (event.outcome === 'ok') {
         excuse('messages accepted and not shown, because the chat ended or no promise was made (plain clients)');
@@ -87,8 +90,11 @@ function wasMoving(sender: UserTimeline | undefined, session: string, n: number)
   );
 }
 
-/** Whether this message had to be shown, since both sides stayed long enough. */
-function mustArrive(send: Operation, stays: readonly Stay[], timeline: Timeline): boolean {
+/**
+ * Whether this message had to be shown, since both sides stayed long enough.
+ * @param progressAt when the last message of this sender was shown: a message waits for those before it, however many
+ */
+function mustArrive(send: Operation, stays: readonly Stay[], timeline: Timeline, progressAt: number): boolean {
   const { users, faults, closingAt, rollCallAt } = timeline;
   if (send.outcome === 'failed') return false;
   const until = Math.min(closingAt, ...stays.map(stay => Math.min(endOfStay(stay), stay.askedAt ?? Infinity)));
@@ -106,7 +112,7 @@ function mustArrive(send: Operation, stays: readonly Stay[], timeline: Timeline)
         hindrances.push([at, healedAt]);
     }
   }
-  return hasQuiet(arriveWithinMs, { from: send.at, to: until }, hindrances);
+  return hasQuiet(arriveWithinMs, { from: Math.max(send.at, progressAt), to: until }, hindrances);
 }
 
 /** Whether there is a time of this length, between the two, in which nothing hinders. */
