@@ -63,9 +63,9 @@ function tiles({ totals, durationMs, latencies, samples, errors, mismatches }: L
   const shown: [name: string, value: string, about: string][] = [
     ['users', formatCount(users), 'connected at most'],
     ...(totals.delivered > 0 ? [tile('messages', perSecond(totals.delivered), 'per second, mean')] : []),
-    ...(delivery ? [tile('delivery', formatMs(delivery.p99), `p99; half within ${formatMs(delivery.p50)}`)] : []),
+    ...(delivery ? [tile('delivery', formatMs(delivery.p99), `p99, median ${formatMs(delivery.p50)}`)] : []),
     ...(totals.matches > 0 ? [tile('matches', perSecond(totals.matches), 'per second, mean')] : []),
-    ...(match ? [tile('match wait', formatMs(match.p99), `p99; half within ${formatMs(match.p50)}`)] : []),
+    ...(match ? [tile('match wait', formatMs(match.p99), `p99, median ${formatMs(match.p50)}`)] : []),
     ['errors', formatCount(total(errors)), 'in all'],
     ['mismatches', formatCount(total(mismatches)), 'in all'],
   ];

@@ -82,7 +82,7 @@ export function plots(report: LoadReport, mostPoints: number): Plot[] {
       line('p99', 'blue', ({ latencies }) => latencies[name]?.p99),
       line('max', 'grey', ({ latencies }) => latencies[name]?.max),
     ];
-    const words = { title, about: `${about}; each line up is a multiple` };
+    const words = { title, about: `${about}, on a logarithmic scale` };
     return { ...words, ...time, formatY: formatMs, series, yScale: logScale(defined(series)) };
   });
   const [delivery, ...otherLatencies] = latencies;

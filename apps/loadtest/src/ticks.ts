@@ -12,7 +12,7 @@ export interface Scale {
 /** From 0 to a round number that is not below the highest value. */
 export function linearScale(values: readonly number[], mostTicks = 5): Scale {
   const highest = Math.max(...values, 0) || 1;
-  const step = roundUp(highest / mostTicks);
+  const step = roundUp(highest / mostTicks, highest > 10 * mostTicks ? [1, 2, 2.5, 5, 10] : [1, 2, 5, 10]);
   const steps = Math.ceil(highest / step - 1e-9);
   const ticks = Array.from({ length: steps + 1 }, (_, at) => Number((at * step).toPrecision(12)));
   return { ticks, place: value => clamp(value / (steps * step)) };
@@ -26,11 +26,13 @@ export function logScale(values: readonly number[], mostTicks = 6): Scale {
   const highest = Math.max(roundUp(Math.max(...positive)), lowest * 10);
   const all: number[] = [];
   for (let tick = lowest; tick < highest * 1.01; tick = roundUp(tick * 1.01)) all.push(tick);
-  // Tens are what people read a scale by.
-  const tens = all.filter(tick => Math.abs(Math.log10(tick) - Math.round(Math.log10(tick))) < 1e-9);
   const place = (value: number): number =>
     value <= 0 ? 0 : clamp(Math.log(value / lowest) / Math.log(highest / lowest));
-  return { ticks: all.length > mostTicks ? tens : all, place };
+  if (all.length <= mostTicks) return { ticks: all, place };
+  // Tens are what people read a scale by, and its ends.
+  const tens = all.filter(tick => Number.isInteger(Number(Math.log10(tick).toFixed(9))));
+  const ends = [lowest, highest].filter(end => tens.every(ten => Math.abs(place(end) - place(ten)) > 0.12));
+  return { ticks: [...tens, ...ends].toSorted((one, other) => one - other), place };
 }
 
 /** From `fromMs` to `toMs`, with ticks at whole seconds, minutes or hours. */
@@ -43,16 +45,16 @@ export function timeScale(fromMs: number, toMs: number, mostTicks = 5): Scale {
   return { ticks, place: value => clamp((value - fromMs) / spanMs) };
 }
 
-function roundUp(value: number): number {
+function roundUp(value: number, factors: readonly number[] = [1, 2, 5, 10]): number {
   const ten = 10 ** Math.floor(Math.log10(value) + 1e-9);
-  const factor = [1, 2, 5, 10].find(each => each * ten >= value * (1 - 1e-9)) ?? 10;
-  return Number((factor * ten).toPrecision(1));
+  const factor = factors.find(each => each * ten >= value * (1 - 1e-9)) ?? 10;
+  return Number((factor * ten).toPrecision(2));
 }
 
 function roundDown(value: number): number {
   const ten = 10 ** Math.floor(Math.log10(value) + 1e-9);
   const factor = [5, 2, 1].find(each => each * ten <= value * (1 + 1e-9)) ?? 1;
-  return Number((factor * ten).toPrecision(1));
+  return Number((factor * ten).toPrecision(2));
 }
 
 function clamp(share: number): number {
