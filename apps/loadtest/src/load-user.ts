@@ -175,15 +175,20 @@ export class LoadUser implements LightClientHandlers<Received> {
   event(name: Received, [first, second]: unknown[]): void {
     switch (name) {
       case 'message':
-        return this.#shown(first as ChatMessage);
+        this.#shown(first as ChatMessage);
+        break;
       case 'matched':
-        return this.#matched(first as Matched);
+        this.#matched(first as Matched);
+        break;
       case 'partner_left':
-        return this.#left(first as PartnerLeft);
+        this.#left(first as PartnerLeft);
+        break;
       case 'welcome':
-        return this.#welcomed(first as Welcome);
+        this.#welcomed(first as Welcome);
+        break;
       case 'error':
-        return this.#setting.tally.error((second as ErrorDetails | undefined)?.code ?? 'ERROR');
+        this.#setting.tally.error((second as ErrorDetails | undefined)?.code ?? 'ERROR');
+        break;
       default: // Nothing that the state depends on.
     }
   }
@@ -242,7 +247,10 @@ export class LoadUser implements LightClientHandlers<Received> {
     const { tally } = this.#setting;
     tally.counts.matched += 1;
     if (this.#state === 'paired') {
-      this.#mismatch('second chat', `User ${this.#name} was matched in a chat, ${this.#side?.session}, with ${sessionId}.`);
+      this.#mismatch(
+        'second chat',
+        `User ${this.#name} was matched in a chat, ${this.#side?.session}, with ${sessionId}.`,
+      );
     } else if (this.#state === 'idle') {
       this.#mismatch('unasked match', `User ${this.#name} was matched without a search, in ${sessionId}.`);
     } else tally.latency('match', now() - this.#searchDueAt);
@@ -255,7 +263,8 @@ export class LoadUser implements LightClientHandlers<Received> {
   #left({ sessionId }: PartnerLeft): void {
     if (this.#side?.session !== sessionId) {
       // Both may have parted in the same moment.
-      if (this.#before !== sessionId) this.#mismatch('unknown chat', `User ${this.#name} was told the end of ${sessionId}.`);
+      if (this.#before !== sessionId)
+        this.#mismatch('unknown chat', `User ${this.#name} was told the end of ${sessionId}.`);
       return;
     }
     this.#part();
@@ -267,12 +276,18 @@ export class LoadUser implements LightClientHandlers<Received> {
   #shown({ message }: ChatMessage): void {
     const mark = readMessage(message);
     const { tally, run } = this.#setting;
-    if (!mark) return this.#mismatch('unreadable', `User ${this.#name} got a message that no load tester wrote.`);
+    if (!mark) {
+      this.#mismatch('unreadable', `User ${this.#name} got a message that no load tester wrote.`);
+      return;
+    }
     const wrong = this.#side ? this.#side.take(mark) : 'wrong chat';
     if (wrong) {
       const { session, user, n } = mark;
       const where = this.#side ? `was in ${this.#side.session}` : 'was in no chat';
-      this.#mismatch(wrong, `User ${this.#name} ${where} and got message ${n} of user ${user} in ${session}: ${wrong}.`);
+      this.#mismatch(
+        wrong,
+        `User ${this.#name} ${where} and got message ${n} of user ${user} in ${session}: ${wrong}.`,
+      );
     }
     if (wrong === undefined || wrong === 'order') {
       tally.counts.delivered += 1;

@@ -21,7 +21,11 @@ export class Loaders {
   constructor(count: number) {
     this.died = new Promise((_resolve, reject) => {
       for (let index = 0; index < count; index++) {
-        const child = fork(entry, { serialization: 'advanced', execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+        const child = fork(entry, {
+          serialization: 'advanced',
+          execArgv: [],
+          stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        });
         child.on('message', ({ id, result }: { id: number; result: unknown }) => {
           this.#waiting.get(id)?.(result);
           this.#waiting.delete(id);
@@ -30,7 +34,11 @@ export class Loaders {
         child.on('exit', (code, signal) => {
           if (this.#stopping) return;
           const how = signal ? `was ended by ${signal}` : `ended with code ${code}`;
-          reject(new LoaderDied(`Worker ${index + 1} of the load tester ${how}. What it had counted is lost: the run is void.`));
+          reject(
+            new LoaderDied(
+              `Worker ${index + 1} of the load tester ${how}. What it had counted is lost: the run is void.`,
+            ),
+          );
         });
         this.#processes.push(child);
       }
