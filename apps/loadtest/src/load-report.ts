@@ -79,6 +79,8 @@ export interface LoadReport {
     readonly sent: number;
     readonly delivered: number;
     readonly disconnects: number;
+    /** Messages that did not arrive and need not have: their chat ended meanwhile, or a connection was lost. */
+    readonly unconfirmed?: number;
   };
   readonly latencies: Readonly<Partial<Record<LatencyName, Latency>>>;
   /** How many, by code. */
