@@ -11,7 +11,7 @@ export function plotFigure(plot: Plot, coarse: Plot): Html {
   const { title, about, xScale, formatX, yScale, formatY, mark } = plot;
   return html`<figure class="plot" data-axis="${plot.axis}">
 <figcaption><h3>${title}</h3><p>${about}</p></figcaption>
-<div class="area" role="group" tabindex="0" aria-label="${inWords(plot)}">
+<div class="chart" role="group" tabindex="0" aria-label="${inWords(plot)}">
 <svg viewBox="0 0 ${size} ${size}" preserveAspectRatio="none" aria-hidden="true">
 ${yScale.ticks.map(tick => rule(0, 1, 1 - yScale.place(tick)))}
 ${mark && html`<path class="mark" d="M${at(xScale.place(mark.x))} 0V${size}"/>`}
