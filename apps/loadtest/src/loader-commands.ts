@@ -12,6 +12,8 @@ export interface LoaderSetup {
   index: number;
   workers: number;
   messageCharacters: number;
+  /** How long users of `chat` talk on average. */
+  talkMs: number;
   /** When the first user connects, on the clock of `now()`, and how long it takes until the last does. */
   at: number;
   rampMs: number;

@@ -70,6 +70,7 @@ class Run {
     this.#signal = signal;
     this.#onSample = onSample;
     this.#say = say;
+    signal.addEventListener('abort', () => this.#tellSampled());
   }
 
   async make(): Promise<LoadReport> {
@@ -94,10 +95,11 @@ class Run {
   }
 
   async #load(): Promise<LoadReport['limit']> {
-    const { scenario, targets, users, workers, messageCharacters, rampMs, durationMs, perSecond } = this.#options;
+    const { scenario, targets, users, workers, messageCharacters, talkMs, rampMs } = this.#options;
+    const { durationMs, perSecond } = this.#options;
     const run = randomBytes(4).toString('hex');
     const at = now() + beginAfterMs;
-    const setup = { scenario, run, targets, users, workers, messageCharacters, at, rampMs };
+    const setup = { scenario, run, targets, users, workers, messageCharacters, talkMs, at, rampMs };
     await this.#loaders.ask('start', index => [{ ...setup, index }]);
     await this.#untilReady();
     if (this.#signal.aborted) return undefined;
@@ -171,7 +173,7 @@ class Run {
       await delay(wait, undefined, { signal: over }).catch(() => undefined);
       if (over.aborted) return;
       this.#take(await this.#loaders.ask('news', () => []));
-      for (const tell of this.#sampled.splice(0)) tell();
+      this.#tellSampled();
     }
   }
 
@@ -191,10 +193,11 @@ class Run {
 
   #nextSample(): Promise<void> {
     if (this.#signal.aborted) return Promise.resolve();
-    return new Promise(resolve => {
-      this.#sampled.push(resolve);
-      this.#signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    return new Promise(resolve => this.#sampled.push(resolve));
+  }
+
+  #tellSampled(): void {
+    for (const tell of this.#sampled.splice(0)) tell();
   }
 
   async #wait(ms: number): Promise<void> {
@@ -202,10 +205,11 @@ class Run {
   }
 
   #given(): LoadReport['options'] {
-    const { users, workers, durationMs, perSecond, rampMs, messageCharacters, findLimit } = this.#options;
+    const { users, workers, durationMs, perSecond, rampMs, messageCharacters, talkMs, findLimit } = this.#options;
     return {
       ...{ users, workers, durationMs, rampMs, messageCharacters },
       ...(this.#kind.rate && { perSecond }),
+      ...(this.#options.scenario === 'chat' && { talkMs }),
       ...(findLimit !== undefined && { findLimitMs: findLimit }),
     };
   }

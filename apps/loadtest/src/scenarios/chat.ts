@@ -3,10 +3,9 @@ import type { LoadUser } from '../load-user.ts';
 import { Pacer } from '../pacer.ts';
 import type { Load, Scenario } from '../scenario.ts';
 
-/** How long a user stays in a chat, in ms, if the partner does: on average, and at least. */
-const talkMs = { mean: 20_000, least: 1000 };
-/** How long a user who is not in a chat waits before the next search, at most. */
-const pauseMs = 3000;
+/** The shortest stay in a chat, and the longest pause before the next search, as shares of the average stay. */
+const shortest = 0.05;
+const longestPause = 0.15;
 /** Of those who leave a chat, how many go on to the next partner at once. */
 const shareOfSkips = 0.75;
 
@@ -45,9 +44,10 @@ export class Chat implements Scenario {
   }
 
   matched(user: LoadUser): void {
+    if (!this.#load) return;
     this.#paired.push(user);
-    const ms = Math.max(talkMs.least, -Math.log(1 - Math.random()) * talkMs.mean);
-    this.#at(user, ms, dueAt => {
+    const stay = Math.max(shortest, -Math.log(1 - Math.random()));
+    this.#at(user, stay * this.#load.talkMs, dueAt => {
       if (user.state !== 'paired') return;
       if (Math.random() < shareOfSkips) user.skip(dueAt);
       else user.end();
@@ -55,13 +55,13 @@ export class Chat implements Scenario {
   }
 
   #pause(user: LoadUser): void {
-    this.#at(user, Math.random() * pauseMs, dueAt => {
+    if (!this.#load) return;
+    this.#at(user, Math.random() * longestPause * this.#load.talkMs, dueAt => {
       if (user.state === 'idle') user.search(dueAt);
     });
   }
 
   #at(user: LoadUser, afterMs: number, act: (dueAt: number) => void): void {
-    if (!this.#load) return;
     clearTimeout(this.#timers.get(user));
     const dueAt = now() + afterMs;
     this.#timers.set(
