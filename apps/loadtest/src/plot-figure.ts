@@ -62,7 +62,8 @@ function drawn(plot: Plot, { values, tone, drawn = 'line' }: Series): Html {
 /** Where the labels of the lines go: at their ends, moved apart as far as needed. */
 function labels({ series, yScale }: Plot): { text: string; tone: string; y: number }[] {
   const groups = new Map<string, { tone: string; ends: number[] }>();
-  for (const { name, label = name, tone, values } of series) {
+  // Where lines end together, the last one is the highest: percentiles come in that order.
+  for (const { name, label = name, tone, values } of series.toReversed()) {
     const end = values.findLast(value => value !== undefined);
     if (end === undefined) continue;
     const group = groups.get(label) ?? { tone, ends: [] };
