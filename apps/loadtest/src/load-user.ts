@@ -14,9 +14,7 @@ import type {
 import { now } from './clock.ts';
 import { errorCode } from './error-code.ts';
 import { type Closed, LightClient, type LightClientHandlers, type LightClientOptions } from './light-client.ts';
-import { readMessage, writeMessage } from './message-text.ts';
-import { type Mismatch, SessionSide } from './session-side.ts';
-import type { Tally } from './tally.ts';
+import { type SessionSetting, UserSessions } from './user-sessions.ts';
 
 type Sent = keyof ClientEvents;
 type Received = keyof ServerEvents;
@@ -25,19 +23,10 @@ type Received = keyof ServerEvents;
 const againMs = (): number => 1000 + 1000 * Math.random();
 
 /** What all users of one worker have in common. */
-export interface UserSetting {
-  tally: Tally;
-  run: string;
-  messageCharacters: number;
+export interface UserSetting extends SessionSetting {
   /** Whether users ask to be known again when they come back. */
   resumes: boolean;
   clientOptions: LightClientOptions;
-  /** The sides of which the end is not known yet. */
-  sides: Set<SessionSide>;
-  /** A side is over, and all that it asked is answered. */
-  ended: (side: SessionSide) => void;
-  /** Told of each mismatch, in a sentence. */
-  complain: (sentence: string) => void;
 }
 
 /** What a scenario does about its users. */
@@ -61,11 +50,9 @@ export class LoadUser implements LightClientHandlers<Received> {
   readonly #url: string;
   readonly #setting: UserSetting;
   readonly #listener: UserListener;
+  readonly #sessions: UserSessions;
   #client: LightClient<Sent, Received> | undefined;
   #state: UserState = 'away';
-  #side: SessionSide | undefined;
-  /** The session before, of whose end word may still come. */
-  #before: string | undefined;
   #token: string | undefined;
   #graceMs = 0;
   /** Since when a user who was here is gone. */
@@ -81,6 +68,7 @@ export class LoadUser implements LightClientHandlers<Received> {
     this.#url = url;
     this.#setting = setting;
     this.#listener = listener;
+    this.#sessions = new UserSessions(name, setting);
   }
 
   get state(): UserState {
@@ -111,7 +99,7 @@ export class LoadUser implements LightClientHandlers<Received> {
     this.#ask('skip', [], reply => {
       if (this.#state !== 'parting') return;
       if (reply.ok) {
-        this.#part();
+        this.#sessions.part();
         this.#become('waiting');
       } else this.#stay(reply.error.retryAfterMs, () => this.skip(dueAt));
     });
@@ -122,7 +110,7 @@ export class LoadUser implements LightClientHandlers<Received> {
     this.#ask('end_chat', [], reply => {
       if (this.#state !== 'parting') return;
       if (reply.ok) {
-        this.#part();
+        this.#sessions.part();
         this.#become('idle');
         this.#listener.parted?.(this);
       } else this.#stay(reply.error.retryAfterMs, () => this.end());
@@ -131,23 +119,11 @@ export class LoadUser implements LightClientHandlers<Received> {
 
   /** Writes a message. @returns whether there is a partner to write to */
   say(dueAt: number): boolean {
-    const side = this.#side;
-    if (this.#state !== 'paired' || !side) return false;
-    const { run, messageCharacters, tally } = this.#setting;
-    const n = side.write();
-    const mark = { run, session: side.session, user: this.#name, n, at: dueAt };
-    const input: MessageInput = { message: writeMessage(mark, messageCharacters) };
-    tally.counts.sent += 1;
-    this.#client?.ask('message' satisfies Sent, [input], answer => {
-      const reply = answer as Ack<{ id: string }> | undefined;
-      side.answered(n, reply === undefined ? 'unknown' : reply.ok ? 'accepted' : 'refused');
-      if (reply && !reply.ok) {
-        // The chat ended while the message was on its way: so it goes.
-        const isLate = reply.error.code === 'NOT_IN_CHAT' && (side !== this.#side || this.#state === 'parting');
-        if (isLate) tally.counts.late += 1;
-        else tally.error(reply.error.code);
-      }
-      if (side !== this.#side) this.#release(side);
+    const written = this.#state === 'paired' ? this.#sessions.write(dueAt) : undefined;
+    if (!written) return false;
+    const input: MessageInput = { message: written.text };
+    this.#client?.ask('message', [input], answer => {
+      written.answered(answer as Ack<object> | undefined, this.#state === 'parting');
     });
     return true;
   }
@@ -175,7 +151,7 @@ export class LoadUser implements LightClientHandlers<Received> {
   event(name: Received, [first, second]: unknown[]): void {
     switch (name) {
       case 'message':
-        this.#shown(first as ChatMessage);
+        this.#sessions.shown(first as ChatMessage);
         break;
       case 'matched':
         this.#matched(first as Matched);
@@ -223,96 +199,59 @@ export class LoadUser implements LightClientHandlers<Received> {
     clearTimeout(this.#timer);
     this.#goneAt = since;
     // A chat is over with the connection, unless its user can come back to it.
-    if (this.#token === undefined) this.#part();
+    if (this.#token === undefined) this.#sessions.part();
     this.#become('away');
   }
 
   #welcomed({ token, resumed, graceMs, state, session }: Welcome): void {
     const inTime = this.#goneAt !== undefined && now() - this.#goneAt < this.#graceMs;
     if (this.#token !== undefined && !resumed) {
-      if (inTime) this.#mismatch('not resumed', `User ${this.#name} came back in time and was not known any more.`);
+      const sentence = `User ${this.#name} came back in time and was not known any more.`;
+      if (inTime) this.#setting.mismatch('not resumed', sentence);
       else this.#setting.tally.error('NOT_RESUMED');
     }
     this.#token = token;
     this.#graceMs = graceMs;
-    if (this.#side && session?.sessionId !== this.#side.session) {
+    const { current } = this.#sessions;
+    if (current !== undefined && session?.sessionId !== current) {
       this.#setting.tally.error('CHAT_ENDED_WHILE_AWAY');
-      this.#part();
+      this.#sessions.part();
     }
-    if (session && !this.#side) this.#begin(session.sessionId);
+    if (session && session.sessionId !== current) this.#sessions.begin(session.sessionId);
     this.#arrive(state);
   }
 
   #matched({ sessionId }: Matched): void {
-    const { tally } = this.#setting;
+    const { tally, mismatch } = this.#setting;
     tally.counts.matched += 1;
+    const who = `User ${this.#name}`;
     if (this.#state === 'paired') {
-      this.#mismatch(
-        'second chat',
-        `User ${this.#name} was matched in a chat, ${this.#side?.session}, with ${sessionId}.`,
-      );
+      mismatch('second chat', `${who} was matched in a chat, ${this.#sessions.current}, with ${sessionId}.`);
     } else if (this.#state === 'idle') {
-      this.#mismatch('unasked match', `User ${this.#name} was matched without a search, in ${sessionId}.`);
+      mismatch('unasked match', `${who} was matched without a search, in ${sessionId}.`);
     } else tally.latency('match', now() - this.#searchDueAt);
-    this.#part();
-    this.#begin(sessionId);
+    this.#sessions.part();
+    this.#sessions.begin(sessionId);
     this.#become('paired');
     this.#listener.matched?.(this);
   }
 
   #left({ sessionId }: PartnerLeft): void {
-    if (this.#side?.session !== sessionId) {
+    if (this.#sessions.current !== sessionId) {
       // Both may have parted in the same moment.
-      if (this.#before !== sessionId)
-        this.#mismatch('unknown chat', `User ${this.#name} was told the end of ${sessionId}.`);
+      if (this.#sessions.before === sessionId) return;
+      this.#setting.mismatch('unknown chat', `User ${this.#name} was told the end of ${sessionId}.`);
       return;
     }
-    this.#part();
+    this.#sessions.part();
     if (this.#state !== 'paired') return; // The answer to skip or end is on its way.
     this.#become('idle');
     this.#listener.parted?.(this);
   }
 
-  #shown({ message }: ChatMessage): void {
-    const mark = readMessage(message);
-    const { tally, run } = this.#setting;
-    if (!mark) {
-      this.#mismatch('unreadable', `User ${this.#name} got a message that no load tester wrote.`);
-      return;
-    }
-    const wrong = this.#side ? this.#side.take(mark) : 'wrong chat';
-    if (wrong) {
-      const { session, user, n } = mark;
-      const where = this.#side ? `was in ${this.#side.session}` : 'was in no chat';
-      this.#mismatch(
-        wrong,
-        `User ${this.#name} ${where} and got message ${n} of user ${user} in ${session}: ${wrong}.`,
-      );
-    }
-    if (wrong === undefined || wrong === 'order') {
-      tally.counts.delivered += 1;
-      // Another run may be on another machine, with another clock.
-      if (mark.run === run) tally.latency('delivery', now() - mark.at);
-    }
-  }
-
-  #begin(session: string): void {
-    this.#side = new SessionSide(session, this.#name);
-    this.#setting.sides.add(this.#side);
-  }
-
-  #part(): void {
-    const side = this.#side;
-    if (!side) return;
-    side.leave();
-    this.#before = side.session;
-    this.#side = undefined;
-    this.#release(side);
-  }
-
   /** Neither skip nor end was possible. */
   #stay(retryAfterMs = againMs(), again: () => void): void {
-    if (this.#side) {
+    if (this.#sessions.current !== undefined) {
       this.#become('paired');
       this.#later(retryAfterMs, () => {
         if (this.#state === 'paired') again();
@@ -347,14 +286,5 @@ export class LoadUser implements LightClientHandlers<Received> {
   #later(ms: number, task: () => void): void {
     clearTimeout(this.#timer);
     if (!this.#closed) this.#timer = setTimeout(task, ms);
-  }
-
-  #mismatch(kind: Mismatch, sentence: string): void {
-    this.#setting.tally.mismatch(kind);
-    this.#setting.complain(sentence);
-  }
-
-  #release(side: SessionSide): void {
-    if (!side.isPending && this.#setting.sides.delete(side)) this.#setting.ended(side);
   }
 }

@@ -33,7 +33,8 @@ export class LoadWorker implements LoaderCommands {
       ...{ tally: this.#tally, run, messageCharacters, resumes: this.#kind.resumes, sides: this.#sides },
       clientOptions: { lookup: cachedLookup(), timeoutMs: 30_000 },
       ended: side => this.#reports.push(side.report()),
-      complain: sentence => {
+      mismatch: (kind, sentence) => {
+        this.#tally.mismatch(kind);
         this.#complained += 1;
         if (this.#complained <= mostComplaints) this.#complaints.push(sentence);
       },

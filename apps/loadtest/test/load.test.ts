@@ -132,15 +132,18 @@ describe('a load test', () => {
   const relay = ['--scenario', 'relay', '--users', '6', '--ramp', '0ms'];
 
   it('counts each kind of what must never be, and fails', async () => {
+    const dropped = new Set<number>();
     let held: (() => void) | undefined;
     const target = await serve({
       relay: (message, deliver, to) => {
         const kind = message % 40;
         if (kind === 10) to.stranger();
-        if (kind === 20) held = deliver;
-        if (![20, 30].includes(kind)) deliver();
         if (kind === 35) deliver();
         if (kind === 39) held?.();
+        if (kind === 20) held = deliver;
+        // Losses in the midst and at the end.
+        else if (kind === 30 || message > 250) dropped.add(message);
+        else deliver();
       },
     });
     const { code, output, report } = await load('--target', target, ...relay, '--duration', '1s', '--rate', '300');
@@ -148,6 +151,8 @@ describe('a load test', () => {
     expect(code).toBe(1);
     const { mismatches } = await report();
     expect(Object.keys(mismatches).sort()).toEqual(['lost', 'order', 'repeated', 'wrong chat']);
+    // The last that was held may not have been let go.
+    expect([dropped.size, dropped.size + 1]).toContain(mismatches.lost);
   });
 
   it('reports what it has when it is interrupted', async () => {
@@ -164,15 +169,6 @@ describe('a load test', () => {
     expect(interrupted).toBe(true);
     expect(totals.sent).toBeGreaterThanOrEqual(20);
     expect(totals.delivered).toBe(totals.sent);
-  });
-
-  it('ends in good time when the server loses all that follows', async () => {
-    const target = await serve({ relay: (message, deliver) => message <= 20 && deliver() });
-    const { code, report } = await load('--target', target, ...relay, '--duration', '500ms', '--rate', '100');
-    const { mismatches, totals } = await report();
-    expect(mismatches).toEqual({ lost: totals.sent - totals.delivered });
-    expect(totals.delivered).toBe(20);
-    expect(code).toBe(1);
   });
 
   it('says that nothing is there, or that the target lets nobody in', async () => {
