@@ -40,5 +40,8 @@ function explain(url: string, closed: Closed): string {
     EPROTO: `${url} does not speak https.`,
     NO_CONNECTION: `${url} did not answer within ${withinMs / 1000} s.`,
   };
+  if (/CERT|SIGNATURE/.test(code)) {
+    return `The certificate of ${url} is not trusted (${code}). NODE_EXTRA_CA_CERTS=ca.pem makes Node trust your own.`;
+  }
   return sentences[code] ?? `${url} cannot be reached: ${closed.reason}`;
 }
