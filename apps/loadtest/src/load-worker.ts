@@ -94,9 +94,12 @@ export class LoadWorker implements LoaderCommands {
     return underway;
   }
 
-  settle(): LoaderNews {
+  settle(complete: boolean): LoaderNews {
     const news = this.news();
-    for (const side of this.#sides) news.sides.push(side.report());
+    for (const side of this.#sides) {
+      if (!complete) side.leave();
+      news.sides.push(side.report());
+    }
     this.#sides.clear();
     return news;
   }

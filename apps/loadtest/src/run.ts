@@ -17,8 +17,9 @@ const sampleEveryMs = 1000;
 const beginAfterMs = 50;
 /** Not all users may get ready. After this time, beyond what connecting was to take, the load begins without them. */
 const readyWithinMs = 30_000;
-/** What is on its way may still arrive: as long as anything does, but not longer than this. */
+/** What is on its way may still arrive, until this time is over. */
 const quietWithinMs = 30_000;
+/** When all is answered and nothing came for this time, nothing will. */
 const quietAfterMs = 3000;
 const quietWhenInterruptedMs = 1000;
 const mostComplaints = 20;
@@ -81,10 +82,10 @@ class Run {
     const limit = await Promise.race([this.#load(), sampling.then(() => undefined)]);
     const interrupted = this.#signal.aborted;
     await this.#loaders.ask('stop', () => []);
-    await this.#untilQuiet(interrupted ? quietWhenInterruptedMs : quietWithinMs);
+    const complete = await this.#untilQuiet(interrupted ? quietWhenInterruptedMs : quietWithinMs);
     over.abort();
     await sampling;
-    this.#take(await this.#loaders.ask('settle', () => []));
+    this.#take(await this.#loaders.ask('settle', () => [complete]));
     await this.#loaders.ask('close', () => []);
     return {
       ...{ version: 1, scenario, targets, options: this.#given(), startedAt, interrupted },
@@ -151,19 +152,23 @@ class Run {
     }
   }
 
-  /** Waits until nothing is on its way any more. */
-  async #untilQuiet(withinMs: number): Promise<void> {
+  /**
+   * Waits until nothing is on its way any more.
+   * @returns false when the target was still busy with it at the end of that time
+   */
+  async #untilQuiet(withinMs: number): Promise<boolean> {
     const giveUpAt = performance.now() + withinMs;
     let [received, changedAt] = [-1, performance.now()];
     while (performance.now() < giveUpAt) {
       const all = await this.#loaders.ask('underway', () => []);
       const sum = (of: 'accepted' | 'received'): number => all.reduce((total, each) => total + each[of], 0);
       const pending = all.some(each => each.pending);
-      if (!pending && sum('accepted') === sum('received')) return;
+      if (!pending && sum('accepted') === sum('received')) return true;
       if (sum('received') !== received) [received, changedAt] = [sum('received'), performance.now()];
-      else if (performance.now() - changedAt > quietAfterMs) return;
+      else if (!pending && performance.now() - changedAt > quietAfterMs) return true;
       await delay(50);
     }
+    return false;
   }
 
   /** Asks the workers every second, until told that it is enough. */

@@ -15,7 +15,9 @@ const shareOfSkips = 0.75;
  */
 export class Chat implements Scenario {
   #load: Load | undefined;
-  readonly #paired: LoadUser[] = [];
+  /** Those who were matched; whoever has left since is taken out when drawn. */
+  readonly #matched: LoadUser[] = [];
+  readonly #isMatched = new Set<LoadUser>();
   readonly #timers = new Map<LoadUser, NodeJS.Timeout>();
   readonly #pacer = new Pacer(dueAt => this.#write(dueAt));
 
@@ -45,7 +47,8 @@ export class Chat implements Scenario {
 
   matched(user: LoadUser): void {
     if (!this.#load) return;
-    this.#paired.push(user);
+    if (!this.#isMatched.has(user)) this.#matched.push(user);
+    this.#isMatched.add(user);
     const stay = Math.max(shortest, -Math.log(1 - Math.random()));
     this.#at(user, stay * this.#load.talkMs, dueAt => {
       if (user.state !== 'paired') return;
@@ -71,12 +74,14 @@ export class Chat implements Scenario {
   }
 
   #write(dueAt: number): void {
-    // Those who have left their chat are taken out when they are drawn.
-    while (this.#paired.length > 0) {
-      const at = Math.floor(Math.random() * this.#paired.length);
-      if (this.#paired[at]?.say(dueAt)) return;
-      const last = this.#paired.pop();
-      if (last && at < this.#paired.length) this.#paired[at] = last;
+    const matched = this.#matched;
+    while (matched.length > 0) {
+      const at = Math.floor(Math.random() * matched.length);
+      const user = matched[at] as LoadUser;
+      if (user.say(dueAt)) return;
+      this.#isMatched.delete(user);
+      const last = matched.pop() as LoadUser;
+      if (last !== user) matched[at] = last;
     }
   }
 }
