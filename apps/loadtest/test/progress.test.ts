@@ -109,17 +109,17 @@ describe('Progress on a terminal', () => {
 });
 
 describe('Progress elsewhere', () => {
-  it('writes a plain line every few seconds, with the worst latencies since the last', () => {
+  it('writes a plain line every few seconds, with the worst latencies since the last, and none for the rest of a second', () => {
     let written = '';
     const stream = { write: (text: string) => (written += text) };
     const progress = new Progress({ ...options, stream });
-    const rest = { ...samples[42], at: 42_100 } as Sample;
-    for (const sample of [...samples.slice(30, 42), rest]) progress.show(sample);
+    const rest = { ...samples[45], at: 45_100 } as Sample;
+    for (const sample of [...samples.slice(30, 45), rest]) progress.show(sample);
     progress.say('A sentence.');
     progress.end();
     expect(written).not.toContain('\x1b');
     const lines = written.trimEnd().split('\n');
-    expect(lines.map(line => line.slice(0, 5))).toEqual(['00:35', '00:40', '00:42', 'A sen']);
+    expect(lines.map(line => line.slice(0, 5))).toEqual(['00:35', '00:40', '00:45', 'A sen']);
     const worst = Math.max(...samples.slice(35, 40).map(({ latencies }) => latencies.delivery?.p99 ?? 0));
     expect(lines[1]).toContain(`p99 ${Math.round(worst)} ms`);
     expect(lines[1]).toContain('15 errors');
