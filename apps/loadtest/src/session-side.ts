@@ -45,6 +45,7 @@ export interface SideReport {
 /** One of the two sides of a session: numbers what its user writes, and checks what comes from the partner. */
 export class SessionSide {
   readonly session: string;
+  readonly #run: string;
   readonly #user: string;
   #sent = 0;
   readonly #pending = new Set<number>();
@@ -55,9 +56,10 @@ export class SessionSide {
   readonly #missing = new Set<number>();
   #stayed = true;
 
-  /** @param user who must not get messages of their own */
-  constructor(session: string, user: string) {
+  /** @param user of this run, who must not get messages of their own */
+  constructor(session: string, { run, user }: Pick<MessageMark, 'run' | 'user'>) {
     this.session = session;
+    this.#run = run;
     this.#user = user;
   }
 
@@ -88,7 +90,8 @@ export class SessionSide {
   /** A message has come. @returns what is wrong with it */
   take({ run, session, user, n }: MessageMark): Mismatch | undefined {
     const writer = `${run} ${user}`;
-    if (session !== this.session || user === this.#user || n < 1) return 'wrong chat';
+    const isOwn = run === this.#run && user === this.#user;
+    if (session !== this.session || isOwn || n < 1) return 'wrong chat';
     this.#partner ??= writer;
     if (writer !== this.#partner) return 'wrong chat';
     if (n <= this.#highest) return this.#missing.delete(n) ? 'order' : 'repeated';

@@ -51,7 +51,7 @@ export class UserSessions {
   }
 
   begin(session: string): void {
-    this.#side = new SessionSide(session, this.#name);
+    this.#side = new SessionSide(session, { run: this.#setting.run, user: this.#name });
     this.#setting.sides.add(this.#side);
   }
 

@@ -27,7 +27,12 @@ describe('a message', () => {
 });
 
 describe('a side of a session', () => {
-  const side = new SessionSide('s1', 'a');
+  it('takes messages of a user of another run who has the same name', () => {
+    const other = mark(1, { run: 'r2', user: 'a' });
+    expect(new SessionSide('s1', { run: 'r1', user: 'a' }).take(other)).toBeUndefined();
+  });
+
+  const side = new SessionSide('s1', { run: 'r1', user: 'a' });
   const steps: [what: string, MessageMark, wrong: string | undefined][] = [
     ['the first message', mark(1), undefined],
     ['the second', mark(2), undefined],
