@@ -98,10 +98,11 @@ export class LoadUser implements LightClientHandlers<Received> {
     this.#become('parting');
     this.#ask('skip', [], reply => {
       if (this.#state !== 'parting') return;
-      if (reply.ok) {
-        this.#sessions.part();
-        this.#become('waiting');
-      } else this.#stay(reply.error.retryAfterMs, () => this.skip(dueAt));
+      if (!reply.ok) return this.#stay(reply.error.retryAfterMs, () => this.skip(dueAt));
+      this.#sessions.part();
+      // Idle if the next partner has left again already.
+      if (reply.state === 'idle') this.#partAndTell();
+      else this.#become('waiting');
     });
   }
 
@@ -109,11 +110,8 @@ export class LoadUser implements LightClientHandlers<Received> {
     this.#become('parting');
     this.#ask('end_chat', [], reply => {
       if (this.#state !== 'parting') return;
-      if (reply.ok) {
-        this.#sessions.part();
-        this.#become('idle');
-        this.#listener.parted?.(this);
-      } else this.#stay(reply.error.retryAfterMs, () => this.end());
+      if (reply.ok) this.#partAndTell();
+      else this.#stay(reply.error.retryAfterMs, () => this.end());
     });
   }
 
@@ -240,11 +238,19 @@ export class LoadUser implements LightClientHandlers<Received> {
     if (this.#sessions.current !== sessionId) {
       // Both may have parted in the same moment.
       if (this.#sessions.before === sessionId) return;
-      this.#setting.mismatch('unknown chat', `User ${this.#name} was told the end of ${sessionId}.`);
-      return;
+      // A partner may leave before this user could be told of the match.
+      if (this.#state !== 'waiting' && this.#state !== 'parting') {
+        this.#setting.mismatch('unknown chat', `User ${this.#name} was told the end of ${sessionId}.`);
+        return;
+      }
     }
+    if (this.#state === 'parting')
+      this.#sessions.part(); // The answer to skip or end is on its way.
+    else this.#partAndTell();
+  }
+
+  #partAndTell(): void {
     this.#sessions.part();
-    if (this.#state !== 'paired') return; // The answer to skip or end is on its way.
     this.#become('idle');
     this.#listener.parted?.(this);
   }

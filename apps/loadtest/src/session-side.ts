@@ -10,7 +10,7 @@ import type { MessageMark } from './message-text.ts';
  * - `unreadable`: a message that nobody wrote like this
  * - `second chat`: a match in the middle of a chat
  * - `unasked match`: a match without a search
- * - `unknown chat`: the end of a chat that this user was not in
+ * - `unknown chat`: the end of a chat that this user was not in, and could not have come into unnoticed
  * - `not resumed`: a user who came back in time, and was not known any more
  */
 export type Mismatch =
