@@ -346,6 +346,26 @@ describe('the checker', () => {
       expect(silent().phase('closing', 60).found()).toEqual(['silence']);
     });
 
+    it('may wait in a client that resumes for others that are answered, which is counted', () => {
+      const queued = (seconds: number) =>
+        new WrittenHistory()
+          .comeToStay('ann')
+          .ask({
+            user: 'ann',
+            op: 'search',
+            seconds: 2,
+            endedAt: seconds * 1000,
+            outcome: 'failed',
+            code: 'UNAVAILABLE',
+          })
+          .ask({ user: 'ann', op: 'search', seconds: 2, endedAt: 12_000, outcome: 'unknown', code: 'TIMEOUT' })
+          .phase('closing', 60)
+          .verdict();
+      expect(queued(8).violations).toEqual([]);
+      expect([...queued(8).excused.values()]).toEqual([1]);
+      expect(queued(6).violations.map(({ check }) => check)).toEqual(['silence']);
+    });
+
     it('is not answered by a node that stands still', () => {
       expect(
         silent()

@@ -113,7 +113,7 @@ export class Passages {
     reconciler.trust(user);
     if (user.lastRequestId === 0) return;
     // A command that may still be carried out would bring the user back.
-    if (performance.now() < user.unsettledUntil) return reconciler.disown(userId);
+    if (performance.now() < user.unsettledUntil) return reconciler.disown(userId, how);
     try {
       const command = user.command(lease);
       const [, ...others] =
@@ -122,7 +122,7 @@ export class Passages {
           : await store.leave({ ...command, reason: 'disconnect', messages: user.messages, forget: true });
       apply(others);
     } catch {
-      reconciler.disown(userId);
+      reconciler.disown(userId, how);
     }
   }
 
@@ -157,7 +157,7 @@ export class Passages {
       return resumed;
     } catch (error) {
       if (error instanceof LeaseLost) lease.doubt();
-      if (!users.has(userId)) reconciler.disown(userId);
+      if (!users.has(userId)) reconciler.disown(userId, 'lost');
       throw error instanceof ChatError ? error : new ChatError('UNAVAILABLE', { cause: error });
     }
   }

@@ -9,6 +9,12 @@ const batchSize = 100;
 /** More users than this are not noted by name: they are looked for in the registry. */
 const maxStrays = 10_000;
 
+/** How a user who may still be in the registry went, and from when on the registry may be told. */
+interface Stray {
+  from: number;
+  how: 'lost' | 'left';
+}
+
 export interface ReconcilerOptions {
   users: ReadonlyMap<string, User>;
   store: PairStore;
@@ -37,8 +43,8 @@ export class Reconciler {
   readonly #doubted = new Map<User, boolean>();
   /** Users in a session that their partner's entry does not confirm, and when it ends if that stays so. */
   readonly #unconfirmed = new Map<User, { sessionId: string; deadline: number }>();
-  /** Users whom the registry may have for this node though they are not here, and from when on it may be told so. */
-  readonly #strays = new Map<string, number>();
+  /** Users whom the registry may have for this node though they are not here. */
+  readonly #strays = new Map<string, Stray>();
   #working = false;
 
   constructor(options: ReconcilerOptions) {
@@ -65,19 +71,19 @@ export class Reconciler {
   }
 
   /** The registry could not be told that a user is not here: it will be, unless the user is here by then. */
-  disown(userId: string): void {
+  disown(userId: string, how: 'lost' | 'left'): void {
     if (this.#strays.size === 0) this.#options.log.warn({}, 'The store cannot be told that users left. It will be.');
-    this.#addStray(userId, performance.now() + this.#options.store.settleMs);
+    this.#addStray(userId, performance.now() + this.#options.store.settleMs, how);
   }
 
   /** A user lives elsewhere now: the store is told that this node has nothing of them any more. */
   release(userId: string): void {
-    this.#addStray(userId, 0);
+    this.#addStray(userId, 0, 'lost');
   }
 
   /** Whether something about a user who is not here, or was not until now, may still be carried out. */
   isUnsettled(userId: string): boolean {
-    return performance.now() < (this.#strays.get(userId) ?? 0);
+    return performance.now() < (this.#strays.get(userId)?.from ?? 0);
   }
 
   /** Forgets everything: the lease is lost, and others clear the registry of this node. */
@@ -104,8 +110,9 @@ export class Reconciler {
     }
   }
 
-  #addStray(userId: string, from: number): void {
-    if (this.#strays.size < maxStrays) this.#strays.set(userId, from);
+  #addStray(userId: string, from: number, how: Stray['how']): void {
+    const known = this.#strays.get(userId)?.how ?? how;
+    if (this.#strays.size < maxStrays) this.#strays.set(userId, { from, how: how === 'left' ? how : known });
     else this.#doubtAll = true;
   }
 
@@ -132,7 +139,7 @@ export class Reconciler {
       const { userIds, next } = await store.usersOf(lease.nodeId, cursor);
       // Somebody may be just leaving, or just coming: later it is looked at again.
       for (const userId of userIds) {
-        if (!users.has(userId) && !this.#strays.has(userId)) this.#strays.set(userId, 0);
+        if (!users.has(userId) && !this.#strays.has(userId)) this.#strays.set(userId, { from: 0, how: 'lost' });
       }
       cursor = next;
     } while (cursor !== '0');
@@ -159,14 +166,18 @@ export class Reconciler {
 
   async #disownStrays(): Promise<void> {
     const { users, store, lease, apply, isPassing } = this.#options;
-    const due = [...this.#strays].filter(([, from]) => performance.now() >= from);
+    const due = [...this.#strays].filter(([, { from }]) => performance.now() >= from);
     for (const batch of inBatches(due)) {
       // Who is just coming or going is looked at the next time.
       const settled = batch.filter(([userId]) => !isPassing(userId));
-      const absent = settled.map(([userId]) => userId).filter(userId => !users.has(userId));
-      if (absent.length > 0) apply(await store.disown(lease.nodeId, absent, lease.graceMs));
+      const absent = settled.filter(([userId]) => !users.has(userId));
+      // Nobody waits for who said goodbye.
+      for (const [how, graceMs] of Object.entries({ lost: lease.graceMs, left: 0 })) {
+        const userIds = absent.filter(([, stray]) => stray.how === how).map(([userId]) => userId);
+        if (userIds.length > 0) apply(await store.disown(lease.nodeId, userIds, graceMs));
+      }
       // Unless there is a new reason meanwhile.
-      for (const [userId, from] of settled) if (this.#strays.get(userId) === from) this.#strays.delete(userId);
+      for (const [userId, stray] of settled) if (this.#strays.get(userId) === stray) this.#strays.delete(userId);
     }
   }
 
@@ -190,7 +201,7 @@ export class Reconciler {
       changes = await store.sync(lease.nodeId, known);
     } finally {
       // Who left meanwhile may have been restored after that.
-      for (const user of users) if (user.gone) this.#addStray(user.userId, performance.now() + store.settleMs);
+      for (const user of users) if (user.gone) this.#addStray(user.userId, performance.now() + store.settleMs, 'lost');
     }
     apply(changes);
     changes.forEach((change, at) => {

@@ -177,6 +177,16 @@ describe('a client that lost its connection', () => {
     expect(one.clients.last('ann2', 'welcome')).toMatchObject({ resumed: false });
   });
 
+  it('is gone as soon as the store can be told, if it said so while the store was away', async () => {
+    const { sessionId } = await chat({ resuming: true });
+    one.store.away = true;
+    two.store.away = true;
+    await one.service.disconnect('ann', 'left');
+    for (const { store } of cluster.nodes) store.away = false;
+    await beats(4);
+    expect(two.clients.last('bob', 'partner_left')).toEqual({ sessionId, reason: 'timeout' });
+  });
+
   it('comes back after its node died', async () => {
     const { token, sessionId } = await chat({ resuming: true });
     one.store.away = true;

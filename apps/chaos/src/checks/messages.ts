@@ -9,10 +9,12 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
   const { users, sessions, history } = timeline;
   const rows = new Map(history.end.rows.map(row => [row.id, row]));
   const byUserId = new Map([...users.values()].flatMap(user => (user.userId ? [[user.userId, user]] : [])));
-  /** The users of a session, also those who were gone before they heard of it. */
-  const usersOf = (session: string | undefined): UserTimeline[] => {
-    const row = rows.get(session ?? '');
-    return [row?.userA, row?.userB].flatMap(userId => byUserId.get(userId ?? '') ?? []);
+  /** The users of a session, also those who were gone before they heard of it; as far as it is known. */
+  const usersOf = (session = ''): UserTimeline[] => {
+    const row = rows.get(session);
+    const recorded = [row?.userA, row?.userB].flatMap(userId => byUserId.get(userId ?? '') ?? []);
+    const seen = sessions.get(session)?.flatMap(({ user }) => users.get(user) ?? []) ?? [];
+    return [...recorded, ...seen];
   };
   const violations: Violation[] = [];
   const violate = (at: number, check: string, text: string, ...between: string[]) =>

@@ -4,6 +4,9 @@ import { endOfStay, type Timeline, type Violation } from '../timeline.ts';
 /** A fact is recorded within this, if nothing hinders; what Redis loses is what was not recorded by then. */
 const recordedWithinMs = 3000;
 
+/** A match may be told so long after it was made, and Redis have lost it by then. */
+const toldLaterMs = 1000;
+
 /** Each session has one row, which is closed, with the right users; and no user has two at once. */
 export function checkRows(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
   const { history, sessions, users, faults } = timeline;
@@ -26,7 +29,9 @@ export function checkRows(timeline: Timeline, excuse: (reason: string) => void):
       0,
       ...faults.filter(({ recording }) => recording).map(f => (f.healedAt ?? Infinity) - f.at),
     );
-    const lost = faults.some(f => f.losesData && f.at >= at - 1 && f.at <= until + recordedWithinMs + outageMs);
+    const lost = faults.some(
+      f => f.losesData && f.at >= at - toldLaterMs && f.at <= until + recordedWithinMs + outageMs,
+    );
     if (lost) excuse('sessions not recorded, or not closed, because Redis lost its data while they lasted');
     else
       violations.push({
