@@ -54,12 +54,10 @@ export class Relay {
     // Both before it is sent: the user may end the chat, or write the next one, before the other node has it.
     if (isNew) count(session, 1);
     if (isNew) session.sent = seq ?? session.sent + 1;
-    const routed: ChatRoute = {
-      ...{ kind: 'chat', userId: partnerId, sessionId },
-      message: seq === undefined ? message : { ...message, seq },
-      // Not for who may write on from another node, which would begin at 1.
-      ...(!user.token && { order: session.sent }),
-    };
+    const numbered = seq === undefined ? message : { ...message, seq };
+    const routed: ChatRoute = { kind: 'chat', userId: partnerId, sessionId, message: numbered };
+    // Not for who may write on from another node, which would begin at 1.
+    if (!user.token) routed.order = session.sent;
     try {
       if (partnerNode === this.#lease.nodeId) this.#sendHere(user, routed);
       else await this.#sendAway(partnerNode, routed);
@@ -115,13 +113,17 @@ export class Relay {
     });
   }
 
-  #deliverNow(user: User, { sessionId, message: { seq, ...message }, order }: ChatRoute): boolean {
+  #deliverNow(user: User, { sessionId, message: { id, message, at, seq }, order }: ChatRoute): boolean {
     const { session } = user;
     if (session?.sessionId !== sessionId) return false;
     const number = seq ?? order;
     const isNext = number === undefined || isAfter(session.shown, number, seq !== undefined && !user.token);
-    if (user.token && seq !== undefined) this.#clients.emit(user.userId, 'message', { ...message, sessionId, seq });
-    else if (isNext) this.#clients.emit(user.userId, 'message', user.token ? { ...message, sessionId } : message);
+    if (isNext || (user.token && seq !== undefined)) {
+      const shown: ChatMessage = { id, message, at };
+      if (user.token) shown.sessionId = sessionId;
+      if (user.token && seq !== undefined) shown.seq = seq;
+      this.#clients.emit(user.userId, 'message', shown);
+    }
     if (isNext) {
       session.shown = number ?? session.shown;
       count(session, 1);

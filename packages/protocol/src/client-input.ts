@@ -25,6 +25,8 @@ const numbering = z.object({ seq: z.int().min(1), sessionId: z.string().max(64) 
 
 /** What a resuming client's `message` says of its place, or undefined when it says nothing, or nothing sensible. */
 export function parseNumbering(input: unknown): { seq: number; sessionId: string } | undefined {
+  // Most have none, and an answer that says so with all reasons costs more than everything else about a message.
+  if (typeof input !== 'object' || input === null || !('seq' in input)) return undefined;
   return numbering.safeParse(input).data;
 }
 
