@@ -21,7 +21,7 @@ local function elsewhere(e)
 end
 
 local function publish(node, json)
-  redis.call('PUBLISH', ARGV[1] .. node, '{"v":1,"kind":"change","change":' .. json .. '}')
+  redis.call('PUBLISH', ARGV[1] .. node, '{"v":1,"messages":[{"kind":"change","change":' .. json .. '}]}')
 end
 
 -- Tells the node of a user, and the caller, of a change that another user's command made.

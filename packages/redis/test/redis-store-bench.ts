@@ -36,7 +36,10 @@ export async function redisStoreBench(url?: string): Promise<RedisStoreBench> {
       // What the scripts published came before this on the same channel.
       const userId = `barrier-${++barriers}`;
       const change = { userId, revision: 0, state: 'i' };
-      await redis.publish(`${pool.prefix}:node:${nodeId}`, JSON.stringify({ v: 1, kind: 'change', change }));
+      await redis.publish(
+        `${pool.prefix}:node:${nodeId}`,
+        JSON.stringify({ v: 1, messages: [{ kind: 'change', change }] }),
+      );
       const messages = received.get(nodeId) ?? [];
       const isMarker = (each: NodeMessage) => each.kind === 'change' && each.change.userId === userId;
       while (!messages.some(isMarker)) await new Promise(resolve => setImmediate(resolve));
