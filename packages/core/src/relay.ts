@@ -60,7 +60,7 @@ export class Relay {
     if (!user.token) routed.order = session.sent;
     try {
       if (partnerNode === this.#lease.nodeId) this.#sendHere(user, routed);
-      else await this.#sendAway(partnerNode, routed);
+      else await this.#sendAway(user, partnerNode, routed);
     } catch (error) {
       if (isNew) count(session, -1);
       throw error;
@@ -70,7 +70,9 @@ export class Relay {
 
   /** Tells the partner what the user has received. Rejects like {@link send}. */
   async acknowledge(user: User, receipt: Receipt): Promise<void> {
-    await this.#sendReceipt(sessionOf(user, receipt.sessionId), receipt);
+    const sent = this.#sendReceipt(sessionOf(user, receipt.sessionId), receipt);
+    user.say(sent);
+    await sent;
   }
 
   /** Takes what another node sent. */
@@ -99,9 +101,10 @@ export class Relay {
     this.#meter.relayed('local');
   }
 
-  async #sendAway(partnerNode: string, routed: ChatRoute): Promise<void> {
-    const sent = await this.#bus.send(partnerNode, routed);
-    if (!sent) throw new ChatError('UNAVAILABLE');
+  async #sendAway(user: User, partnerNode: string, routed: ChatRoute): Promise<void> {
+    const sent = this.#bus.send(partnerNode, routed);
+    user.say(sent);
+    if (!(await sent)) throw new ChatError('UNAVAILABLE');
     this.#meter.relayed('remote');
   }
 
