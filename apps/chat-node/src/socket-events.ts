@@ -11,6 +11,7 @@ import type { Logger } from 'pino';
 import { cutOffIfStalled } from './cut-off-if-stalled.ts';
 import type { Metrics } from './metrics.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { sendEvent } from './send-event.ts';
 import type { ChatSocket } from './socket-server.ts';
 
 /** Events of a connection that wait until it has joined. */
@@ -148,9 +149,10 @@ class SocketEvents {
   #answer(acknowledge: ((reply: Ack<object>) => void) | undefined, reply: Ack<object>): void {
     if (!reply.ok) this.#options.metrics.errorSent(reply.error.code);
     if (acknowledge) acknowledge(reply);
-    else if (!reply.ok) {
+    else if (reply.ok) return;
+    else {
       const { message: text, ...details } = reply.error;
-      this.#socket.emit('error', text, details);
+      sendEvent(this.#socket, 'error', text, details);
     }
     cutOffIfStalled(this.#socket);
   }
