@@ -124,6 +124,18 @@ describe.each([
 });
 
 describe('a chat', () => {
+  it.each(['skip', 'end_chat', 'leave'])(
+    'brings the last words before its end, by %s in the same breath',
+    async how => {
+      const [ann, bob] = await pairOn(0, 1, { transports: ['websocket'] });
+      ann.tell('message', `${secret} farewell`);
+      if (how === 'leave') ann.close();
+      else ann.tell(how);
+      await bob.next('partner_left');
+      expect(bob.all('message')).toMatchObject([{ message: `${secret} farewell` }]);
+    },
+  );
+
   it('ends once when both leave it at the same time', async () => {
     const [ann, bob, sessionId] = await pairOn(0, 1);
     expect(await Promise.all([ann.ask('end_chat'), bob.ask('end_chat')])).toEqual([

@@ -1,19 +1,20 @@
 import { ChatError } from '@passerby/core';
 import type { ErrorCode } from '@passerby/protocol';
 import type { Redis } from 'ioredis';
-import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Config } from './config.ts';
+import { WindowCounter } from './window-counter.ts';
 
 type Limit = Config['LIMIT_USER_MESSAGES'];
 
 /** How often a user, and all users of an address together, may do things. */
 export interface RateLimits {
-  /** Counts a `message` event. Rejects with `TOO_MANY_MESSAGES`. */
-  message(userId: string, address: string): Promise<void>;
-  /** Counts any other event. Rejects with `TOO_MANY_REQUESTS`. */
-  request(userId: string, address: string): Promise<void>;
-  /** Counts a `received` event. Rejects with `TOO_MANY_REQUESTS`. */
-  receipt(userId: string): Promise<void>;
+  /** Counts a `message` event. Throws `TOO_MANY_MESSAGES`. */
+  message(userId: string, address: string): void;
+  /** Counts a `received` event. Throws `TOO_MANY_REQUESTS`. */
+  receipt(userId: string, address: string): void;
+  /** Counts any other event. Throws `TOO_MANY_REQUESTS`. */
+  request(userId: string, address: string): void;
   /** Counts a user's resuming. Rejects with `TOO_MANY_REQUESTS`. */
   resume(userId: string): Promise<void>;
   /** Counts a new connection. Rejects with `TOO_MANY_CONNECTIONS`. */
@@ -26,15 +27,16 @@ export interface RateLimits {
  */
 export function rateLimits(config: Config, redis: Redis): RateLimits {
   if (config.RATE_LIMITS === 'off') {
-    const allowed = () => Promise.resolve();
-    return { message: allowed, request: allowed, receipt: allowed, resume: allowed, connection: allowed };
+    const allowed = () => undefined;
+    const admitted = () => Promise.resolve();
+    return { message: allowed, request: allowed, receipt: allowed, resume: admitted, connection: admitted };
   }
-  const userMessages = inMemory(config.LIMIT_USER_MESSAGES);
-  const userRequests = inMemory(config.LIMIT_USER_REQUESTS);
-  const addressMessages = inMemory(config.LIMIT_ADDRESS_MESSAGES);
-  const addressRequests = inMemory(config.LIMIT_ADDRESS_REQUESTS);
+  const userMessages = new WindowCounter(config.LIMIT_USER_MESSAGES);
+  const userRequests = new WindowCounter(config.LIMIT_USER_REQUESTS);
+  const addressMessages = new WindowCounter(config.LIMIT_ADDRESS_MESSAGES);
+  const addressRequests = new WindowCounter(config.LIMIT_ADDRESS_REQUESTS);
   // A client acknowledges a message at most once, and seldom each one by itself.
-  const userReceipts = inMemory(config.LIMIT_USER_MESSAGES);
+  const userReceipts = new WindowCounter(config.LIMIT_USER_MESSAGES);
   const inRedis = (name: string, limit: Limit) =>
     new RateLimiterRedis({
       storeClient: redis,
@@ -42,30 +44,31 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
       points: limit.points,
       duration: limit.seconds,
       rejectIfRedisNotReady: true,
-      insuranceLimiter: inMemory(limit),
+      insuranceLimiter: new RateLimiterMemory({ points: limit.points, duration: limit.seconds }),
     });
   const connections = inRedis('connections', config.LIMIT_ADDRESS_CONNECTIONS);
   const resumes = inRedis('resumes', config.LIMIT_USER_RESUMES);
   return {
-    async message(userId, address) {
-      await consume(userMessages, userId, 'TOO_MANY_MESSAGES');
-      await consume(addressMessages, address, 'TOO_MANY_MESSAGES');
+    message(userId, address) {
+      count(userMessages, userId, 'TOO_MANY_MESSAGES');
+      count(addressMessages, address, 'TOO_MANY_MESSAGES');
     },
-    async request(userId, address) {
-      await consume(userRequests, userId, 'TOO_MANY_REQUESTS');
-      await consume(addressRequests, address, 'TOO_MANY_REQUESTS');
+    receipt: userId => count(userReceipts, userId, 'TOO_MANY_REQUESTS'),
+    request(userId, address) {
+      count(userRequests, userId, 'TOO_MANY_REQUESTS');
+      count(addressRequests, address, 'TOO_MANY_REQUESTS');
     },
-    receipt: userId => consume(userReceipts, userId, 'TOO_MANY_REQUESTS'),
     resume: userId => consume(resumes, userId, 'TOO_MANY_REQUESTS'),
     connection: address => consume(connections, address, 'TOO_MANY_CONNECTIONS'),
   };
 }
 
-function inMemory({ points, seconds }: Limit): RateLimiterMemory {
-  return new RateLimiterMemory({ points, duration: seconds });
+function count(counter: WindowCounter, key: string, code: ErrorCode): void {
+  const retryAfterMs = counter.count(key);
+  if (retryAfterMs > 0) throw new ChatError(code, { retryAfterMs });
 }
 
-async function consume(limiter: RateLimiterAbstract, key: string, code: ErrorCode): Promise<void> {
+async function consume(limiter: RateLimiterRedis, key: string, code: ErrorCode): Promise<void> {
   try {
     await limiter.consume(key);
   } catch (rejection) {

@@ -1,6 +1,7 @@
 import type { Clients } from '@passerby/core';
 import { errorTexts, type ServerEvents } from '@passerby/protocol';
 import { cutOffIfStalled } from './cut-off-if-stalled.ts';
+import { sendEvent } from './send-event.ts';
 import type { ChatServer, ChatSocket } from './socket-server.ts';
 
 /** {@link Clients} over Socket.IO: which socket is whose. */
@@ -28,7 +29,7 @@ export class SocketClients implements Clients {
   emit<Event extends keyof ServerEvents>(userId: string, event: Event, ...args: Parameters<ServerEvents[Event]>): void {
     const socket = this.#sockets.get(userId);
     if (!socket) return;
-    socket.emit(event, ...args);
+    sendEvent(socket, event, ...args);
     cutOffIfStalled(socket);
   }
 

@@ -11,6 +11,7 @@ import type { Logger } from 'pino';
 import { cutOffIfStalled } from './cut-off-if-stalled.ts';
 import type { Metrics } from './metrics.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { sendEvent } from './send-event.ts';
 import type { ChatSocket } from './socket-server.ts';
 
 /** Events of a connection that wait until it has joined. */
@@ -40,100 +41,127 @@ export interface Joining {
  * Carries out what the client of a user sends, and answers everything: through the acknowledgement if the client asked
  * for one, else with an `error` event if it failed.
  */
-export function handleSocketEvents(
-  socket: ChatSocket,
-  { joined, address }: Joining,
-  options: SocketEventsOptions,
-): void {
-  const { service, limits, metrics, log, maxMessageCharacters } = options;
+export function handleSocketEvents(socket: ChatSocket, joining: Joining, options: SocketEventsOptions): void {
+  const events = new SocketEvents(socket, joining, options);
+  // Not `on`: this also sees the events that nobody expects. And no event goes on from here to the socket's own
+  // listeners, where one named `error` would throw.
+  socket.use(event => events.receive(event));
+}
 
-  let user: string | undefined;
-  let waiting = 0;
-  joined.then(
-    userId => {
-      user = userId;
-    },
-    () => undefined,
-  );
+/** One object for each connection, and not a closure for each thing that it does: there are many idle ones. */
+class SocketEvents {
+  readonly #socket: ChatSocket;
+  readonly #joining: Joining;
+  readonly #options: SocketEventsOptions;
+  #user: string | undefined;
+  #waiting = 0;
 
-  const message = (input: unknown): Action => {
+  constructor(socket: ChatSocket, joining: Joining, options: SocketEventsOptions) {
+    this.#socket = socket;
+    this.#joining = joining;
+    this.#options = options;
+    joining.joined.then(
+      userId => {
+        this.#user = userId;
+      },
+      () => undefined,
+    );
+  }
+
+  receive(packet: [event: string, ...args: unknown[]]): void {
+    const [event, first] = packet;
+    const last = packet.at(-1);
+    const acknowledge = typeof last === 'function' ? (last as (reply: Ack<object>) => void) : undefined;
+    const input = first === acknowledge ? undefined : first;
+    this.#carryOut(event, input).then(
+      reply => this.#answer(acknowledge, { ok: true, ...reply() }),
+      error => this.#answer(acknowledge, { ok: false, error: describeError(error, this.#options.log) }),
+    );
+  }
+
+  async #carryOut(event: string, input: unknown): Promise<() => object> {
+    const kind = kindOf(event);
+    const user = this.#user;
+    if (user !== undefined) {
+      // First of all: what goes beyond the limits costs next to nothing.
+      this.#options.limits[kind](user, this.#joining.address);
+      return this.#understand(event, input)(user);
+    }
+    if (this.#waiting >= mostWaiting) throw new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: joiningMs });
+    this.#waiting++;
+    const action = this.#understand(event, input);
+    // Not awaited here: a function that waits keeps its arguments, and these may be a megabyte.
+    return this.#joining.joined.then(userId => {
+      this.#options.limits[kind](userId, this.#joining.address);
+      return action(userId);
+    });
+  }
+
+  /** What is to be done for an event. Keeps nothing of the input but what is clean: it may have to wait. */
+  #understand(event: string, input: unknown): Action {
+    const { service } = this.#options;
+    switch (event) {
+      case 'message':
+        return this.#message(input);
+      case 'received':
+        return this.#received(input);
+      case 'search':
+        return this.#request(isSearchOptions(input) ? userId => service.search(userId) : () => fail('INVALID_INPUT'));
+      case 'skip':
+        return this.#request(userId => service.skip(userId));
+      case 'end_chat':
+        return this.#request(userId => service.endChat(userId));
+      default:
+        return this.#request(() => fail('UNKNOWN_EVENT'));
+    }
+  }
+
+  #message(input: unknown): Action {
+    const { service, maxMessageCharacters } = this.#options;
     const text = parseMessage(input, maxMessageCharacters);
     const numbering = parseNumbering(input);
     return async userId => {
-      await limits.message(userId, address);
       if (text === undefined) throw new ChatError('INVALID_MESSAGE');
       const { id, at } = await service.send(userId, text, numbering);
       return () => ({ id, at });
     };
-  };
+  }
 
-  const received = (input: unknown): Action => {
+  #received(input: unknown): Action {
+    const { service } = this.#options;
     const receipt = parseReceipt(input);
     return async userId => {
-      await limits.receipt(userId);
       if (!receipt) throw new ChatError('INVALID_INPUT');
       await service.acknowledge(userId, receipt);
       return () => ({});
     };
-  };
+  }
 
-  const request = (run: (userId: string) => Promise<void>): Action => {
+  #request(run: (userId: string) => Promise<void>): Action {
+    const { service } = this.#options;
     return async userId => {
-      await limits.request(userId, address);
       await run(userId);
       // Read in the moment of the answer: a match may come first, and `waiting` after `matched` would mislead the client.
       return () => service.stateOf(userId);
     };
-  };
+  }
 
-  /** What is to be done for an event. Keeps nothing of the input but what is clean: it may have to wait. */
-  const understand = (event: string, input: unknown): Action => {
-    switch (event) {
-      case 'message':
-        return message(input);
-      case 'received':
-        return received(input);
-      case 'search':
-        return request(isSearchOptions(input) ? userId => service.search(userId) : () => fail('INVALID_INPUT'));
-      case 'skip':
-        return request(userId => service.skip(userId));
-      case 'end_chat':
-        return request(userId => service.endChat(userId));
-      default:
-        return request(() => fail('UNKNOWN_EVENT'));
-    }
-  };
-
-  const carryOut = async (event: string, input: unknown): Promise<() => object> => {
-    if (user !== undefined) return understand(event, input)(user);
-    if (waiting >= mostWaiting) throw new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: joiningMs });
-    waiting++;
-    // Not awaited here: a function that waits keeps its arguments, and these may be a megabyte.
-    return joined.then(understand(event, input));
-  };
-
-  const answer = (acknowledge: ((reply: Ack<object>) => void) | undefined, reply: Ack<object>): void => {
-    if (!reply.ok) metrics.errorSent(reply.error.code);
+  #answer(acknowledge: ((reply: Ack<object>) => void) | undefined, reply: Ack<object>): void {
+    if (!reply.ok) this.#options.metrics.errorSent(reply.error.code);
     if (acknowledge) acknowledge(reply);
-    else if (!reply.ok) {
+    else if (reply.ok) return;
+    else {
       const { message: text, ...details } = reply.error;
-      socket.emit('error', text, details);
+      sendEvent(this.#socket, 'error', text, details);
     }
-    cutOffIfStalled(socket);
-  };
+    cutOffIfStalled(this.#socket);
+  }
+}
 
-  // Not one listener for each event: this one also sees the events that nobody expects.
-  socket.onAny((event: string, ...args: unknown[]) => {
-    const last = args.at(-1);
-    const acknowledge = typeof last === 'function' ? (last as (reply: Ack<object>) => void) : undefined;
-    const input = args[0] === acknowledge ? undefined : args[0];
-    carryOut(event, input).then(
-      reply => answer(acknowledge, { ok: true, ...reply() }),
-      error => answer(acknowledge, { ok: false, error: describeError(error, log) }),
-    );
-  });
-  // An emitter throws when nobody listens to this name, and a client may send it like any other.
-  socket.on('error' as never, (() => undefined) as never);
+/** Which limit an event counts for. */
+function kindOf(event: string): 'message' | 'receipt' | 'request' {
+  if (event === 'message') return 'message';
+  return event === 'received' ? 'receipt' : 'request';
 }
 
 async function fail(code: ErrorCode): Promise<never> {

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
+import type { ChatError } from '@passerby/core';
 import { connectRedis } from '@passerby/redis';
 import getPort from 'get-port';
 import type { Redis } from 'ioredis';
+import { eventually } from '../../../tests/support/eventually.ts';
 import { RedisPool } from '../../../tests/support/redis-pool.ts';
 import { readConfig } from '../src/config.ts';
 import { type RateLimits, rateLimits } from '../src/rate-limits.ts';
@@ -31,15 +33,15 @@ async function connectNowhere(): Promise<Redis> {
 }
 
 /** The codes of the errors of several tries, one after the other. */
-async function tries(count: number, attempt: () => Promise<void>): Promise<string[]> {
+async function tries(count: number, attempt: () => void | Promise<void>): Promise<string[]> {
   const codes: string[] = [];
   for (let i = 0; i < count; i++) {
-    codes.push(
-      await attempt().then(
-        () => 'ok',
-        error => error.code,
-      ),
-    );
+    try {
+      await attempt();
+      codes.push('ok');
+    } catch (error) {
+      codes.push((error as ChatError).code);
+    }
   }
   return codes;
 }
@@ -107,8 +109,10 @@ describe.each([
     expect(await tries(4, () => limits[what]('ann', 'home'))).toEqual(['ok', 'ok', 'ok', code]);
     expect(await tries(3, () => limits[what]('bob', 'home'))).toEqual(['ok', 'ok', code]);
     expect(await tries(1, () => limits[what]('cid', 'elsewhere'))).toEqual(['ok']);
-    await limits[what]('ann', 'home').catch(inOneMinute);
-    await limits[what]('dan', 'home').catch(inOneMinute);
+    for (const user of ['ann', 'dan']) {
+      const refused = new Promise<void>(() => limits[what](user, 'home'));
+      await refused.catch(inOneMinute);
+    }
     expect.assertions(7);
   });
 
@@ -127,6 +131,12 @@ describe.each([
     } finally {
       away.disconnect();
     }
+  });
+
+  it('is allowed again in the next window', async () => {
+    const limits = nodeLimits(redis, { LIMIT_USER_MESSAGES: '3/1', LIMIT_USER_REQUESTS: '3/1' });
+    expect(await tries(4, () => limits[what]('ann', 'home'))).toEqual(['ok', 'ok', 'ok', code]);
+    await eventually(() => limits[what]('ann', 'elsewhere'));
   });
 });
 

@@ -54,15 +54,13 @@ export class Relay {
     // Both before it is sent: the user may end the chat, or write the next one, before the other node has it.
     if (isNew) count(session, 1);
     if (isNew) session.sent = seq ?? session.sent + 1;
-    const routed: ChatRoute = {
-      ...{ kind: 'chat', userId: partnerId, sessionId },
-      message: seq === undefined ? message : { ...message, seq },
-      // Not for who may write on from another node, which would begin at 1.
-      ...(!user.token && { order: session.sent }),
-    };
+    const numbered = seq === undefined ? message : { ...message, seq };
+    const routed: ChatRoute = { kind: 'chat', userId: partnerId, sessionId, message: numbered };
+    // Not for who may write on from another node, which would begin at 1.
+    if (!user.token) routed.order = session.sent;
     try {
       if (partnerNode === this.#lease.nodeId) this.#sendHere(user, routed);
-      else await this.#sendAway(partnerNode, routed);
+      else await this.#sendAway(user, partnerNode, routed);
     } catch (error) {
       if (isNew) count(session, -1);
       throw error;
@@ -72,7 +70,9 @@ export class Relay {
 
   /** Tells the partner what the user has received. Rejects like {@link send}. */
   async acknowledge(user: User, receipt: Receipt): Promise<void> {
-    await this.#sendReceipt(sessionOf(user, receipt.sessionId), receipt);
+    const sent = this.#sendReceipt(sessionOf(user, receipt.sessionId), receipt);
+    user.say(sent);
+    await sent;
   }
 
   /** Takes what another node sent. */
@@ -101,9 +101,10 @@ export class Relay {
     this.#meter.relayed('local');
   }
 
-  async #sendAway(partnerNode: string, routed: ChatRoute): Promise<void> {
-    const sent = await this.#bus.send(partnerNode, routed);
-    if (!sent) throw new ChatError('UNAVAILABLE');
+  async #sendAway(user: User, partnerNode: string, routed: ChatRoute): Promise<void> {
+    const sent = this.#bus.send(partnerNode, routed);
+    user.say(sent);
+    if (!(await sent)) throw new ChatError('UNAVAILABLE');
     this.#meter.relayed('remote');
   }
 
@@ -115,13 +116,17 @@ export class Relay {
     });
   }
 
-  #deliverNow(user: User, { sessionId, message: { seq, ...message }, order }: ChatRoute): boolean {
+  #deliverNow(user: User, { sessionId, message: { id, message, at, seq }, order }: ChatRoute): boolean {
     const { session } = user;
     if (session?.sessionId !== sessionId) return false;
     const number = seq ?? order;
     const isNext = number === undefined || isAfter(session.shown, number, seq !== undefined && !user.token);
-    if (user.token && seq !== undefined) this.#clients.emit(user.userId, 'message', { ...message, sessionId, seq });
-    else if (isNext) this.#clients.emit(user.userId, 'message', user.token ? { ...message, sessionId } : message);
+    if (isNext || (user.token && seq !== undefined)) {
+      const shown: ChatMessage = { id, message, at };
+      if (user.token) shown.sessionId = sessionId;
+      if (user.token && seq !== undefined) shown.seq = seq;
+      this.#clients.emit(user.userId, 'message', shown);
+    }
     if (isNext) {
       session.shown = number ?? session.shown;
       count(session, 1);

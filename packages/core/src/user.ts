@@ -58,6 +58,8 @@ export class User {
   /** Deliveries that wait for them. */
   #held = 0;
   #tail: Promise<unknown> = Promise.resolve();
+  /** Resolves when the last of what the user sent to another node was passed on, or not. */
+  #said: Promise<unknown> | undefined;
 
   constructor(userId: string, token?: string) {
     this.userId = userId;
@@ -70,14 +72,14 @@ export class User {
   }
 
   /**
-   * Runs a command when the ones before it are done. Rejects with `UNAVAILABLE` if the user leaves meanwhile, or if that
-   * takes longer than `withinMs`.
+   * Runs a command when the ones before it are done, and what the user said before it was passed on: last words must not
+   * come after the end. Rejects with `UNAVAILABLE` if the user leaves meanwhile, or if that takes longer than `withinMs`.
    */
   inTurn<Result>(command: () => Promise<Result>, withinMs = Number.POSITIVE_INFINITY): Promise<Result> {
     if (this.#pending >= maxPending) return Promise.reject(new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: 1000 }));
     this.#pending++;
     const givenAt = performance.now();
-    const done = this.#tail
+    const done = this.settled()
       .then(() => {
         // A user who left meanwhile must not come into the registry again.
         if (this.gone) throw new ChatError('UNAVAILABLE');
@@ -126,9 +128,14 @@ export class User {
     this.session.partnerNode = partnerNode;
   }
 
-  /** Resolves when no command is under way. */
+  /** Notes that something the user said is on its way to another node. */
+  say(sent: Promise<unknown>): void {
+    this.#said = sent;
+  }
+
+  /** Resolves when no command is under way, and nothing that the user said. */
   async settled(): Promise<void> {
-    await this.#tail;
+    await Promise.allSettled([this.#tail, this.#said]);
   }
 
   /** What the node knows, to be compared with the registry. */

@@ -2,16 +2,20 @@ import { z } from 'zod';
 import { cleanText } from './clean-text.ts';
 import type { Handshake, Receipt } from './events.ts';
 
-const messageInput = z.union([
-  z.string(),
-  z.object({ message: z.string() }).transform(input => input.message),
-  z.object({ text: z.string() }).transform(input => input.text),
-]);
-
 /** The cleaned text of a `message` event, or undefined when the event is not a message that may be passed on. */
 export function parseMessage(input: unknown, maxCharacters: number): string | undefined {
-  const parsed = messageInput.safeParse(input);
-  return parsed.success ? cleanText(parsed.data, maxCharacters) : undefined;
+  const text = textOf(input);
+  return text === undefined ? undefined : cleanText(text, maxCharacters);
+}
+
+/** By hand and not by a schema: this is done for each message, and reads each property once. */
+function textOf(input: unknown): string | undefined {
+  if (typeof input === 'string') return input;
+  if (typeof input !== 'object' || input === null) return undefined;
+  const { message } = input as { message?: unknown };
+  if (typeof message === 'string') return message;
+  const { text } = input as { text?: unknown };
+  return typeof text === 'string' ? text : undefined;
 }
 
 const searchOptions = z.record(z.string(), z.unknown()).nullish();
@@ -25,6 +29,8 @@ const numbering = z.object({ seq: z.int().min(1), sessionId: z.string().max(64) 
 
 /** What a resuming client's `message` says of its place, or undefined when it says nothing, or nothing sensible. */
 export function parseNumbering(input: unknown): { seq: number; sessionId: string } | undefined {
+  // Most have none, and an answer that says so with all reasons costs more than everything else about a message.
+  if (typeof input !== 'object' || input === null || !('seq' in input)) return undefined;
   return numbering.safeParse(input).data;
 }
 

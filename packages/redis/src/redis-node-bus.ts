@@ -1,20 +1,32 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { ChatError, type Log, type NodeBus, type NodeListener, type RoutedMessage } from '@passerby/core';
 import type { Redis } from 'ioredis';
 import { nodeChannelPrefix } from './keys.ts';
-import { decodeChange } from './user-change-codec.ts';
+import { decodeChange, type EncodedChange } from './user-change-codec.ts';
 
 /**
- * Version of what nodes and scripts send to nodes. A node drops what has another one, so that nodes of two versions can run
- * side by side. Fields that a node does not know are ignored, and need no new version.
+ * Version of what nodes and scripts send to nodes: `{ v, messages }`. A node drops what has another one, so that nodes of two
+ * versions can run side by side. Fields that a node does not know are ignored, and need no new version.
  */
 const version = 1;
 
-/** {@link NodeBus} over Redis pub/sub, one channel for each node. */
+/** Messages that go to a node together. */
+interface Batch {
+  messages: RoutedMessage[];
+  sent: Promise<boolean>;
+}
+
+/**
+ * {@link NodeBus} over Redis pub/sub, one channel for each node. What one turn of the event loop sends to a node goes in
+ * one publish: the more there is to do, the less each message costs, here, in Redis and at the receiver.
+ */
 export class RedisNodeBus implements NodeBus {
   readonly #redis: Redis;
   readonly #subscriber: Redis;
   readonly #channels: string;
   readonly #log: Log;
+  /** By node, until the end of this turn of the event loop. */
+  readonly #batches = new Map<string, Batch>();
   #channel: string | undefined;
   #listener: NodeListener | undefined;
   #toldOfVersion = false;
@@ -42,9 +54,23 @@ export class RedisNodeBus implements NodeBus {
     }
   }
 
-  async send(nodeId: string, message: RoutedMessage): Promise<boolean> {
+  send(nodeId: string, message: RoutedMessage): Promise<boolean> {
+    const batch = this.#batches.get(nodeId) ?? this.#openBatch(nodeId);
+    batch.messages.push(message);
+    return batch.sent;
+  }
+
+  #openBatch(nodeId: string): Batch {
+    const messages: RoutedMessage[] = [];
+    const batch = { messages, sent: endOfTurn().then(() => this.#publish(nodeId, messages)) };
+    this.#batches.set(nodeId, batch);
+    return batch;
+  }
+
+  async #publish(nodeId: string, messages: RoutedMessage[]): Promise<boolean> {
+    this.#batches.delete(nodeId);
     try {
-      return (await this.#redis.publish(this.#channels + nodeId, JSON.stringify({ v: version, ...message }))) > 0;
+      return (await this.#redis.publish(this.#channels + nodeId, JSON.stringify({ v: version, messages }))) > 0;
     } catch (error) {
       throw new ChatError('UNAVAILABLE', { cause: error, retryAfterMs: 1000 });
     }
@@ -63,15 +89,27 @@ export class RedisNodeBus implements NodeBus {
 
   #receiveJson(json: string): void {
     try {
-      const { v, ...message } = JSON.parse(json);
+      const { v, messages } = JSON.parse(json);
       if (v !== version) this.#tellOfVersion(v);
-      else
-        this.#listener?.receive(
-          message.kind === 'change' ? { ...message, change: decodeChange(message.change) } : message,
-        );
+      else for (const message of messages) this.#receive(message);
     } catch (error) {
-      this.#log.warn({ err: error }, 'A message from another node could not be used. It was dropped.');
+      this.#tellOfUnusable(error);
     }
+  }
+
+  /** One that fails must not take those behind it with it. */
+  #receive(message: RoutedMessage | { kind: 'change'; change: EncodedChange }): void {
+    try {
+      this.#listener?.receive(
+        message.kind === 'change' ? { ...message, change: decodeChange(message.change) } : message,
+      );
+    } catch (error) {
+      this.#tellOfUnusable(error);
+    }
+  }
+
+  #tellOfUnusable(error: unknown): void {
+    this.#log.warn({ err: error }, 'A message from another node could not be used. It was dropped.');
   }
 
   #tellOfVersion(v: unknown): void {

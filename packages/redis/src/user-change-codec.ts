@@ -2,7 +2,7 @@ import type { KnownUser, SessionSide, UserChange } from '@passerby/core';
 import type { EndReason } from '@passerby/protocol';
 
 /** A change as the scripts write it. */
-interface EncodedChange {
+export interface EncodedChange {
   userId: string;
   revision: number;
   state: 'i' | 'w' | 'p' | 'g' | 'a';

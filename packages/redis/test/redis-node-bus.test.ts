@@ -47,18 +47,20 @@ describe('RedisNodeBus', () => {
   it('drops what it cannot read, and goes on', async () => {
     const { bus, publish, got, warnings } = await openBus();
     await publish('not JSON');
-    await publish('{"v":1,"kind":"change","change":{"state":"x"}}');
+    await publish('{"v":1,"messages":7}');
+    await publish('{"v":1,"messages":[null]}');
+    await publish(JSON.stringify({ v: 1, messages: [{ kind: 'change', change: { state: 'x' } }, message] }));
     await bus.send('n1', message);
-    await eventually(() => expect(got).toEqual([message]));
-    expect(warnings).toEqual(Array(2).fill('A message from another node could not be used. It was dropped.'));
+    await eventually(() => expect(got).toEqual([message, message]));
+    expect(warnings).toEqual(Array(4).fill('A message from another node could not be used. It was dropped.'));
   });
 
   it('drops messages of another version, and says so once', async () => {
     const { bus, publish, got, warnings } = await openBus();
     const change = { userId: 'ann', revision: 1, state: 'i' };
-    await publish(JSON.stringify({ v: 2, kind: 'change', change }));
-    await publish(JSON.stringify({ kind: 'change', change }));
-    await publish(JSON.stringify({ v: 1, kind: 'change', change, later: true }));
+    await publish(JSON.stringify({ v: 2, messages: [{ kind: 'change', change }] }));
+    await publish(JSON.stringify({ messages: [{ kind: 'change', change }] }));
+    await publish(JSON.stringify({ v: 1, messages: [{ kind: 'change', change, later: true }], later: true }));
     await bus.send('n1', message);
     const known = { kind: 'change', change: { userId: 'ann', revision: 1, state: 'idle' }, later: true };
     await eventually(() => expect(got).toEqual([known, message]));
@@ -67,12 +69,18 @@ describe('RedisNodeBus', () => {
     ]);
   });
 
-  it('marks what it sends with its version', async () => {
+  it('sends what goes to a node in one turn of the event loop together, marked with its version', async () => {
     const { bus, subscriber } = await openBus();
     const texts: unknown[] = [];
     subscriber.on('message', (_, text: string) => texts.push(JSON.parse(text)));
+    expect(await Promise.all([bus.send('n1', message), bus.send('n2', message), bus.send('n1', message)])).toEqual([
+      true,
+      false,
+      true,
+    ]);
     await bus.send('n1', message);
-    await eventually(() => expect(texts).toEqual([{ v: 1, ...message }]));
+    const together = { v: 1, messages: [message, message] };
+    await eventually(() => expect(texts).toEqual([together, { v: 1, messages: [message] }]));
   });
 
   it('says that it may have missed something once it receives again after a gap', async () => {

@@ -1,0 +1,30 @@
+/**
+ * Counts what each key does, in windows of time that all keys share: when one ends, the next event begins the next one,
+ * and everything is forgotten at once. No timers, no promises, and no key outlives its window: it is asked for each event
+ * of each client.
+ */
+export class WindowCounter {
+  readonly #points: number;
+  readonly #windowMs: number;
+  readonly #counts = new Map<string, number>();
+  /** On the clock of `performance.now()`. */
+  #endsAt = 0;
+
+  constructor({ points, seconds }: { points: number; seconds: number }) {
+    this.#points = points;
+    this.#windowMs = seconds * 1000;
+  }
+
+  /** Counts one event. @returns 0 if the key may have it, else for how many ms it may have none */
+  count(key: string): number {
+    const now = performance.now();
+    if (now >= this.#endsAt) {
+      this.#counts.clear();
+      this.#endsAt = now + this.#windowMs;
+    }
+    const count = (this.#counts.get(key) ?? 0) + 1;
+    if (count > this.#points) return Math.ceil(this.#endsAt - now);
+    this.#counts.set(key, count);
+    return 0;
+  }
+}
