@@ -72,7 +72,7 @@ async function run(config: Config): Promise<void> {
   const app = createHttpApp({
     isReady,
     metrics,
-    pageFolder: dirname(fileURLToPath(import.meta.resolve('@passerby/web/public/index.html'))),
+    pageFolder: dirname(fileURLToPath(import.meta.resolve('@passerby/web/dist/index.html'))),
     ...(config.ADMIN_TOKEN && { admin: adminRoutes(io, config.ADMIN_TOKEN) }),
   });
   metrics.observe(service, lease, isReady);

@@ -10,7 +10,7 @@ import { Metrics } from '../src/metrics.ts';
 import type { ChatServer } from '../src/socket-server.ts';
 import { createSocketServer } from '../src/socket-server.ts';
 
-const pageFolder = fileURLToPath(new URL('../../web/public', import.meta.url));
+const pageFolder = fileURLToPath(new URL('../../web/dist', import.meta.url));
 const log = { info: () => undefined, warn: () => undefined };
 const adminToken = '0123456789abcdef';
 

@@ -1,4 +1,5 @@
 import type { Ack, Matched } from '@passerby/protocol';
+import type { ChatError } from './chat-error.ts';
 import type { Connection } from './connection.ts';
 import { Incoming } from './incoming.ts';
 import { Outgoing } from './outgoing.ts';
@@ -19,6 +20,7 @@ export interface ConversationOptions {
   /** {@link Conversation.state} is no longer what it was. */
   changed: () => void;
   progress: (message: OwnMessage) => void;
+  refused: (error: ChatError) => void;
   notInChat: () => void;
 }
 
