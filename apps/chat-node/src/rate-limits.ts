@@ -14,6 +14,8 @@ export interface RateLimits {
   request(userId: string, address: string): Promise<void>;
   /** Counts a `received` event. Rejects with `TOO_MANY_REQUESTS`. */
   receipt(userId: string): Promise<void>;
+  /** Counts a `typing` event. Rejects with `TOO_MANY_REQUESTS`. */
+  typing(userId: string): Promise<void>;
   /** Counts a user's resuming. Rejects with `TOO_MANY_REQUESTS`. */
   resume(userId: string): Promise<void>;
   /** Counts a new connection. Rejects with `TOO_MANY_CONNECTIONS`. */
@@ -27,7 +29,14 @@ export interface RateLimits {
 export function rateLimits(config: Config, redis: Redis): RateLimits {
   if (config.RATE_LIMITS === 'off') {
     const allowed = () => Promise.resolve();
-    return { message: allowed, request: allowed, receipt: allowed, resume: allowed, connection: allowed };
+    return {
+      message: allowed,
+      request: allowed,
+      receipt: allowed,
+      typing: allowed,
+      resume: allowed,
+      connection: allowed,
+    };
   }
   const userMessages = inMemory(config.LIMIT_USER_MESSAGES);
   const userRequests = inMemory(config.LIMIT_USER_REQUESTS);
@@ -35,6 +44,8 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
   const addressRequests = inMemory(config.LIMIT_ADDRESS_REQUESTS);
   // A client acknowledges a message at most once, and seldom each one by itself.
   const userReceipts = inMemory(config.LIMIT_USER_MESSAGES);
+  // Apart from them, so that whoever types a lot can still receive.
+  const userTyping = inMemory(config.LIMIT_USER_MESSAGES);
   const inRedis = (name: string, limit: Limit) =>
     new RateLimiterRedis({
       storeClient: redis,
@@ -56,6 +67,7 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
       await consume(addressRequests, address, 'TOO_MANY_REQUESTS');
     },
     receipt: userId => consume(userReceipts, userId, 'TOO_MANY_REQUESTS'),
+    typing: userId => consume(userTyping, userId, 'TOO_MANY_REQUESTS'),
     resume: userId => consume(resumes, userId, 'TOO_MANY_REQUESTS'),
     connection: address => consume(connections, address, 'TOO_MANY_CONNECTIONS'),
   };

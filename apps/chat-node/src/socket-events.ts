@@ -6,6 +6,7 @@ import {
   parseMessage,
   parseNumbering,
   parseReceipt,
+  parseTyping,
 } from '@passerby/protocol';
 import type { Logger } from 'pino';
 import { cutOffIfStalled } from './cut-off-if-stalled.ts';
@@ -77,6 +78,16 @@ export function handleSocketEvents(
     };
   };
 
+  const typing = (input: unknown): Action => {
+    const notice = parseTyping(input);
+    return async userId => {
+      await limits.typing(userId);
+      if (!notice) throw new ChatError('INVALID_INPUT');
+      await service.tellTyping(userId, notice);
+      return () => ({});
+    };
+  };
+
   const request = (run: (userId: string) => Promise<void>): Action => {
     return async userId => {
       await limits.request(userId, address);
@@ -93,6 +104,8 @@ export function handleSocketEvents(
         return message(input);
       case 'received':
         return received(input);
+      case 'typing':
+        return typing(input);
       case 'search':
         return request(isSearchOptions(input) ? userId => service.search(userId) : () => fail('INVALID_INPUT'));
       case 'skip':

@@ -71,6 +71,7 @@ beforeEach(async () => {
     message: userId => count('message', userId),
     request: userId => count('request', userId),
     receipt: userId => count('receipt', userId),
+    typing: userId => count('typing', userId),
     resume: userId => count('resume', userId),
     connection: async address => {
       await count('connection', address);
@@ -100,7 +101,9 @@ describe('the events of a connection that has not joined', () => {
     const release = stallStore();
     const client = await connect({ resume: `somebody.${secret}` });
     const early = Array.from({ length: 20 }, (_, n) => client.ask('message', `early ${n}`));
-    const refused = await Promise.all(['message', 'received', 'search', 'nothing'].map(event => client.ask(event)));
+    const refused = await Promise.all(
+      ['message', 'received', 'typing', 'search', 'nothing'].map(event => client.ask(event)),
+    );
     const error = {
       code: 'TOO_MANY_REQUESTS',
       message: errorTexts.TOO_MANY_REQUESTS,
@@ -121,7 +124,7 @@ describe('the events of a connection that has not joined', () => {
     io.on('connection', socket => socket.onAny((_event, input: object) => inputs.push(new WeakRef(input))));
     const release = stallStore();
     const client = await connect({ resume: `somebody.${secret}`, more: 'x' });
-    const events = ['message', 'received', 'search', 'skip', 'x'.repeat(1000)];
+    const events = ['message', 'received', 'typing', 'search', 'x'.repeat(1000)];
     const replies = Array.from({ length: 40 }, (_, n) =>
       client.ask(events[n % events.length] ?? '', { message: 'x'.repeat(10_000) }),
     );

@@ -13,7 +13,7 @@ interface Props {
 
 /** What was said. Stays at the end, unless the user reads further up. */
 export function MessageLog({ view: { entries, partnerTyping }, onLink }: Props) {
-  const box = useRef<HTMLDivElement>(null);
+  const box = useRef<HTMLElement>(null);
   const atEnd = useRef(true);
   const [isBehind, setBehind] = useState(false);
   const last = entries.at(-1);
@@ -42,7 +42,7 @@ export function MessageLog({ view: { entries, partnerTyping }, onLink }: Props) 
   return (
     <div class="log">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: without it, nobody could scroll with the keyboard */}
-      <div class="scroll" ref={box} onScroll={scrolled} tabIndex={0} role="region" aria-label={texts.messages}>
+      <section class="scroll" ref={box} onScroll={scrolled} tabIndex={0} aria-label={texts.messages}>
         <ol>
           {entries.map(entry => (
             <MessageItem key={entry.key} entry={entry} onLink={onLink} />
@@ -56,7 +56,7 @@ export function MessageLog({ view: { entries, partnerTyping }, onLink }: Props) 
             </li>
           )}
         </ol>
-      </div>
+      </section>
       {isBehind && (
         <button type="button" class="behind" onClick={toEnd}>
           {texts.newMessages} ↓

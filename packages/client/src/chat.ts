@@ -4,6 +4,7 @@ import {
   type ChatMessage,
   cleanText,
   type EndReason,
+  type Lobby,
   type PartnerAway,
   type PartnerBack,
   type PartnerLeft,
@@ -34,10 +35,14 @@ export interface ChatEvents {
   /** The partner has lost the connection, and may come back. */
   partnerAway: [away: PartnerAway];
   partnerBack: [back: PartnerBack];
+  /** Whether the partner is writing, when that changes. */
+  partnerTyping: [typing: boolean];
   /** The session is over, and it was not this user who ended it. */
   partnerLeft: [left: PartnerLeft];
   /** With an error when the server has closed the connection for good: `REPLACED`, or `CLOSED`. */
   connection: [status: ConnectionStatus, error?: ChatError];
+  /** How many are online, and how long a wait will probably be, when that changes. */
+  lobby: [lobby: Lobby];
   /** From the operator, to everyone. */
   announcement: [announcement: Announcement];
   /** The server refuses what nothing here waits for: the connection, or a kept message. It is tried again by itself. */
@@ -80,6 +85,7 @@ export class Chat {
   /** Where the chat was left when the page was loaded again, until the first welcome. */
   #restored: SavedChat['session'];
   #state: ChatState = 'idle';
+  #lobby: Lobby | undefined;
   /** There while paired. */
   #conversation: Conversation | undefined;
   /** The session that a command of the user is about to end. */
@@ -122,6 +128,11 @@ export class Chat {
     return this.#status === 'connecting' && this.#token !== undefined;
   }
 
+  /** What the server last said of the pool; undefined until it first did. */
+  get lobby(): Lobby | undefined {
+    return this.#lobby;
+  }
+
   /** @returns a function that takes the listener off again */
   on<Name extends keyof ChatEvents>(event: Name, listener: (...args: ChatEvents[Name]) => void): () => void {
     return this.#events.on(event, listener);
@@ -160,7 +171,17 @@ export class Chat {
     if (this.#status === 'closed') throw new ChatError('CLOSED');
     if (!this.#conversation) throw new ChatError('NOT_IN_CHAT');
     if (cleaned === undefined) throw new ChatError('INVALID_MESSAGE');
-    return this.#conversation.outgoing.add(cleaned);
+    const message = this.#conversation.outgoing.add(cleaned);
+    this.#conversation.typing.sent();
+    return message;
+  }
+
+  /**
+   * Tells the partner, at most once a second, whether the user is writing; {@link send} takes it back by itself. Nothing
+   * happens without a session.
+   */
+  setTyping(typing: boolean): void {
+    this.#conversation?.typing.set(typing);
   }
 
   /**
@@ -194,6 +215,7 @@ export class Chat {
     connection.on('message', message => {
       const conversation = this.#in(message.sessionId ?? this.session?.sessionId);
       conversation?.incoming.take(message.seq, () => {
+        conversation.partnerTyping.set(false);
         this.#events.emit('message', message);
         this.#save();
       });
@@ -205,6 +227,11 @@ export class Chat {
     });
     connection.on('partner_back', back => {
       if (this.#in(back.sessionId)?.setPartnerAway(false)) this.#events.emit('partnerBack', back);
+    });
+    connection.on('partner_typing', ({ sessionId, typing }) => this.#in(sessionId)?.partnerTyping.set(typing));
+    connection.on('lobby', lobby => {
+      this.#lobby = lobby;
+      this.#events.emit('lobby', lobby);
     });
     connection.on('partner_left', left => {
       // A partner may leave so soon that the match was not even told: the user, who believes to wait, is idle then.
@@ -259,6 +286,7 @@ export class Chat {
       changed: () => this.#save(),
       progress: message => this.#events.emit('ownMessage', message),
       refused: error => this.#events.emit('error', error),
+      partnerTyping: typing => this.#events.emit('partnerTyping', typing),
       notInChat: () => {
         if (this.#conversation === conversation && this.#leaving !== session.sessionId) this.#lostSession('disconnect');
       },
@@ -305,8 +333,7 @@ export class Chat {
     if (!conversation) return;
     this.#conversation = undefined;
     this.#save();
-    conversation.incoming.stop();
-    conversation.outgoing.end(new ChatError('NOT_IN_CHAT'));
+    conversation.end(new ChatError('NOT_IN_CHAT'));
   }
 
   #command(command: Command, { signal }: CommandOptions = {}): Promise<ChatState> {

@@ -19,6 +19,8 @@ class Witness {
       'partnerAway',
       'partnerBack',
       'partnerLeft',
+      'partnerTyping',
+      'lobby',
       'connection',
       'announcement',
       'error',
@@ -194,6 +196,55 @@ describe('a chat', () => {
     await first.connected();
     server.announce('Soon.');
     expect(await first.next('announcement')).toEqual([{ message: 'Soon.', at: 1 }]);
+  });
+
+  it('tells that the partner is writing, until a message comes', async () => {
+    const [ann, bob] = await pair();
+    ann.chat.setTyping(true);
+    expect(await bob.next('partnerTyping')).toEqual([true]);
+    ann.chat.send('done');
+    expect(await bob.next('partnerTyping')).toEqual([false]);
+    await bob.next('message');
+    await bob.chat.endChat();
+    await ann.next('partnerLeft');
+    expect(server.count('typing')).toBe(1);
+    expect([...ann.all('partnerTyping'), ...bob.all('partnerTyping')]).toEqual([]);
+  });
+
+  it('takes no word of typing for another session, and forgets it when the partner is away or gone', async () => {
+    const [ann, bob] = await pair();
+    const sessionId = bob.chat.session?.sessionId ?? '';
+    const { socket } = server.user(1);
+    socket?.emit('partner_typing', { sessionId: 'another', typing: true });
+    socket?.emit('partner_typing', { sessionId, typing: true });
+    expect(await bob.next('partnerTyping')).toEqual([true]);
+    server.heldOff = 0;
+    server.cut(0);
+    expect(await bob.next('partnerTyping')).toEqual([false]);
+    await bob.next('partnerAway');
+    socket?.emit('partner_typing', { sessionId, typing: true });
+    expect(await bob.next('partnerTyping')).toEqual([true]);
+    server.forget(0);
+    expect(await bob.next('partnerTyping')).toEqual([false]);
+    await bob.next('partnerLeft');
+    ann.chat.close();
+  });
+
+  it('sends no word of typing without a session', async () => {
+    const ann = open();
+    await ann.connected();
+    ann.chat.setTyping(true);
+    await ann.chat.search();
+    expect(server.count('typing')).toBe(0);
+  });
+
+  it('tells what the server says of the pool', async () => {
+    const ann = open();
+    await ann.connected();
+    expect(ann.chat.lobby).toBeUndefined();
+    server.tellLobby({ online: 7, waitMs: null });
+    expect(await ann.next('lobby')).toEqual([{ online: 7, waitMs: null }]);
+    expect(ann.chat.lobby).toEqual({ online: 7, waitMs: null });
   });
 
   it('goes on when a listener fails', async () => {

@@ -1,4 +1,4 @@
-import type { ChatMessage, Receipt, ServerEvents, StateReply } from '@passerby/protocol';
+import type { ChatMessage, Receipt, ServerEvents, StateReply, Typing } from '@passerby/protocol';
 import { v7 as newSessionId } from 'uuid';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
@@ -170,6 +170,11 @@ export class ChatService {
   /** Tells the partner what a resuming client has received. Rejects with `NOT_IN_CHAT` or `UNAVAILABLE`. */
   async acknowledge(userId: string, receipt: Receipt): Promise<void> {
     await this.#relay.acknowledge(this.#user(userId), receipt);
+  }
+
+  /** Tells the partner, at most once, whether the user is writing. Rejects with `NOT_IN_CHAT` or `UNAVAILABLE`. */
+  async tellTyping(userId: string, typing: Typing): Promise<void> {
+    await this.#relay.tellTyping(this.#user(userId), typing);
   }
 
   /**

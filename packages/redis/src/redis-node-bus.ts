@@ -1,13 +1,21 @@
-import { ChatError, type Log, type NodeBus, type NodeListener, type RoutedMessage } from '@passerby/core';
+import {
+  ChatError,
+  type Log,
+  type NodeBus,
+  type NodeListener,
+  type NodeMessage,
+  type RoutedMessage,
+} from '@passerby/core';
 import type { Redis } from 'ioredis';
 import { nodeChannelPrefix } from './keys.ts';
 import { decodeChange } from './user-change-codec.ts';
 
 /**
- * Version of what nodes and scripts send to nodes. A node drops what has another one, so that nodes of two versions can run
- * side by side. Fields that a node does not know are ignored, and need no new version.
+ * Versions of what nodes and scripts send to nodes, by kind. A node drops what has another one, so that nodes of two versions
+ * can run side by side. Fields that a node does not know are ignored, and need no new version; a new kind needs the next
+ * number, as nodes before it do not look at the kind of what has a number that they know.
  */
-const version = 1;
+const versions: Record<NodeMessage['kind'], number> = { chat: 1, receipt: 1, change: 1, typing: 2 };
 
 /** {@link NodeBus} over Redis pub/sub, one channel for each node. */
 export class RedisNodeBus implements NodeBus {
@@ -45,7 +53,12 @@ export class RedisNodeBus implements NodeBus {
 
   async send(nodeId: string, message: RoutedMessage): Promise<boolean> {
     try {
-      return (await this.#redis.publish(this.#channels + nodeId, JSON.stringify({ v: version, ...message }))) > 0;
+      return (
+        (await this.#redis.publish(
+          this.#channels + nodeId,
+          JSON.stringify({ v: versions[message.kind], ...message }),
+        )) > 0
+      );
     } catch (error) {
       throw new ChatError('UNAVAILABLE', { cause: error, retryAfterMs: 1000 });
     }
@@ -65,7 +78,7 @@ export class RedisNodeBus implements NodeBus {
   #receiveJson(json: string): void {
     try {
       const { v, ...message } = JSON.parse(json);
-      if (v !== version) this.#tellOfVersion(v);
+      if (v === undefined || v !== versions[message.kind as NodeMessage['kind']]) this.#tellOfVersion(v);
       else
         this.#listener?.receive(
           message.kind === 'change' ? { ...message, change: decodeChange(message.change) } : message,

@@ -58,6 +58,8 @@ describe('RedisNodeBus', () => {
     const change = { userId: 'ann', revision: 1, state: 'i' };
     await publish(JSON.stringify({ v: 2, kind: 'change', change }));
     await publish(JSON.stringify({ kind: 'change', change }));
+    await publish(JSON.stringify({ v: 1, kind: 'of the future', userId: 'ann' }));
+    await publish(JSON.stringify({ kind: 'of the future', userId: 'ann' }));
     await publish(JSON.stringify({ v: 1, kind: 'change', change, later: true }));
     await bus.send('n1', message);
     const known = { kind: 'change', change: { userId: 'ann', revision: 1, state: 'idle' }, later: true };
@@ -73,6 +75,15 @@ describe('RedisNodeBus', () => {
     subscriber.on('message', (_, text: string) => texts.push(JSON.parse(text)));
     await bus.send('n1', message);
     await eventually(() => expect(texts).toEqual([{ v: 1, ...message }]));
+  });
+
+  it('gives a kind that nodes of the version before do not know another version, so that they drop it', async () => {
+    const { bus, subscriber } = await openBus();
+    const texts: unknown[] = [];
+    subscriber.on('message', (_, text: string) => texts.push(JSON.parse(text)));
+    const typing: RoutedMessage = { kind: 'typing', userId: 'ann', typing: { sessionId: 's1', typing: true } };
+    await bus.send('n1', typing);
+    await eventually(() => expect(texts).toEqual([{ v: 2, ...typing }]));
   });
 
   it('says that it may have missed something once it receives again after a gap', async () => {
