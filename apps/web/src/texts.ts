@@ -4,7 +4,7 @@ import type { ChatErrorCode } from '@passerby/client';
 export const texts = {
   name: 'Passerby',
   tagline: 'Talk with someone passing by',
-  about: 'One stranger, one conversation. No account, no names, and nothing you write is stored.',
+  about: 'One stranger, one conversation. No account, no names, and no server keeps what you write.',
   manners: 'Be kind, and keep what identifies you to yourself. You can go on to someone else at any time.',
 
   start: 'Start chatting',
