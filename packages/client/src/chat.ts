@@ -16,7 +16,7 @@ import { Connection, type SocketIoOptions } from './connection.ts';
 import { Conversation, type Session } from './conversation.ts';
 import { Emitter } from './emitter.ts';
 import type { OwnMessage } from './own-message.ts';
-import { type ChatStorage, loadChat, type SavedChat, saveChat } from './saved-chat.ts';
+import { type ChatStorage, loadChat, parseChat, type SavedChat, saveChat } from './saved-chat.ts';
 
 export type ChatState = 'idle' | 'waiting' | 'paired';
 
@@ -45,13 +45,15 @@ export interface ChatEvents {
   lobby: [lobby: Lobby];
   /** From the operator, to everyone. */
   announcement: [announcement: Announcement];
-  /** The server refuses something that nothing here waits for, such as the connection. It is tried again by itself. */
+  /** The server refuses what nothing here waits for: the connection, or a kept message. It is tried again by itself. */
   error: [error: ChatError];
 }
 
 export interface ChatOptions {
   /** Makes the chat go on when the page is loaded again: `sessionStorage`. Without it, it lives as long as this object. */
   storage?: ChatStorage;
+  /** What {@link Chat.handOver} of another client returned: this one goes on with that chat, whatever is in `storage`. */
+  takeOver?: string;
   /** What the servers' `MAX_MESSAGE_CHARACTERS` says; 500 by default. Longer messages are refused here. */
   maxMessageCharacters?: number;
   /** For socket.io-client, such as `transports`. Reconnecting and `auth` are not for it to decide. */
@@ -94,7 +96,7 @@ export class Chat {
   /** Connects. */
   constructor(url: string, options: ChatOptions = {}) {
     this.#options = options;
-    const saved = loadChat(options.storage);
+    const saved = parseChat(options.takeOver) ?? loadChat(options.storage);
     this.#token = saved?.token;
     this.#restored = saved?.session;
     this.#connection = new Connection(url, options.socketOptions ?? {}, {
@@ -119,6 +121,11 @@ export class Chat {
 
   get connection(): ConnectionStatus {
     return this.#status;
+  }
+
+  /** A chat of before the page was loaded may go on. The first welcome, which comes before `connected`, decides. */
+  get restoring(): boolean {
+    return this.#status === 'connecting' && this.#token !== undefined;
   }
 
   /** What the server last said of the pool; undefined until it first did. */
@@ -186,6 +193,20 @@ export class Chat {
     this.#closed();
   }
 
+  /**
+   * Leaves the chat to another client, such as one in another window: closes with the error `REPLACED`, and tells the server
+   * nothing. The partner notices at most that this user was away for a moment.
+   * @returns what the other client needs as its option `takeOver`, to be kept secret; undefined without anything to go on with
+   */
+  handOver(): string | undefined {
+    const saved = this.#saved;
+    if (!saved) return undefined;
+    const error = new ChatError('REPLACED');
+    this.#connection.abandon(error);
+    this.#closed(error);
+    return JSON.stringify(saved);
+  }
+
   #listen(): void {
     const connection = this.#connection;
     connection.on('matched', matched => {
@@ -229,7 +250,11 @@ export class Chat {
     this.#restored = undefined;
     this.#token = token;
     this.#status = 'connected';
-    if (this.session?.sessionId !== session?.sessionId) this.#lostSession(resumed ? 'disconnect' : 'timeout');
+    const reason = resumed ? 'disconnect' : 'timeout';
+    if (this.session?.sessionId !== session?.sessionId) this.#lostSession(reason);
+    if (restored && restored.sessionId !== session?.sessionId) {
+      this.#events.emit('partnerLeft', { sessionId: restored.sessionId, reason });
+    }
     if (session) this.#goOn(session, graceMs, restored);
     else this.#setState(state);
     this.#save();
@@ -260,6 +285,7 @@ export class Chat {
       restored,
       changed: () => this.#save(),
       progress: message => this.#events.emit('ownMessage', message),
+      refused: error => this.#events.emit('error', error),
       partnerTyping: typing => this.#events.emit('partnerTyping', typing),
       notInChat: () => {
         if (this.#conversation === conversation && this.#leaving !== session.sessionId) this.#lostSession('disconnect');
@@ -381,10 +407,14 @@ export class Chat {
     this.#events.emit('connection', status);
   }
 
+  /** What a later client needs to go on. */
+  get #saved(): SavedChat | undefined {
+    const session = this.#conversation?.state ?? this.#restored;
+    return this.#token ? { token: this.#token, ...(session && { session }) } : undefined;
+  }
+
   #save(): void {
-    const session = this.#conversation?.state;
-    const { storage } = this.#options;
-    if (storage) saveChat(storage, this.#token ? { token: this.#token, ...(session && { session }) } : undefined);
+    if (this.#options.storage) saveChat(this.#options.storage, this.#saved);
   }
 }
 

@@ -22,6 +22,7 @@ export interface ConversationOptions {
   /** {@link Conversation.state} is no longer what it was. */
   changed: () => void;
   progress: (message: OwnMessage) => void;
+  refused: (error: ChatError) => void;
   notInChat: () => void;
   partnerTyping: (typing: boolean) => void;
 }
