@@ -4,10 +4,13 @@ import { NodeTable } from './node-table.tsx';
 import { Plot } from './plot.tsx';
 import type { Report, Sample } from './report.ts';
 
-const spanMs = 10 * 60_000;
+/** The plots reach so far back, in ms: the shortest of these that shows all that is known. */
+const spansMs = [2, 5, 10].map(minutes => minutes * 60_000);
 
 export function Dashboard({ report }: { report: Report }) {
   const { nodes, samples, at, outbox, recorder, waiting, oldestWaitMs } = report;
+  const knownMs = at - (samples[0]?.at ?? at);
+  const spanMs = spansMs.find(each => each >= knownMs) ?? Math.max(...spansMs);
   const plot = (title: string, of: (sample: Sample) => number, format: (value: number) => string) => ({
     ...{ title, format, spanMs, until: at, points: samples.map(sample => ({ at: sample.at, value: of(sample) })) },
   });
@@ -27,8 +30,8 @@ export function Dashboard({ report }: { report: Report }) {
             now={count(waiting)}
             more={waiting > 0 ? `longest wait ${time(oldestWaitMs)}` : 'nobody waits'}
           />
-          <Plot {...plot('Messages per second', sample => sample.messagesPerSecond, rate)} />
-          <Plot {...plot('Matches per second', sample => sample.matchesPerSecond, rate)} />
+          <Plot {...plot('Messages/s', sample => sample.messagesPerSecond, rate)} />
+          <Plot {...plot('Matches/s', sample => sample.matchesPerSecond, rate)} />
           <Plot
             {...plot('Outbox', sample => sample.waitingFacts, count)}
             now={count(outbox.length)}

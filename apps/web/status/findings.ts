@@ -13,13 +13,14 @@ const longLagMs = 60_000;
 const longDelayMs = 100;
 
 /** `silent`: it has its lease, and has said nothing for a while. `quiet`: it never says anything, as of another version. */
-export type NodeState = 'ok' | 'draining' | 'silent' | 'quiet' | 'lapsed';
+export type NodeState = 'ok' | 'busy' | 'draining' | 'silent' | 'quiet' | 'lapsed';
 
 export function stateOf({ lapsed, last }: NodeReport): NodeState {
   if (lapsed) return 'lapsed';
   if (!last) return 'quiet';
   if (last.ageMs > silentMs) return 'silent';
-  return last.status.draining ? 'draining' : 'ok';
+  if (last.status.draining) return 'draining';
+  return last.status.eventLoopDelayMs > longDelayMs ? 'busy' : 'ok';
 }
 
 /** What is worth a sentence, the bad news first. */
@@ -43,10 +44,8 @@ export function findings({ nodes, recorder, outbox, waiting, oldestWaitMs }: Rep
   if (outbox.setAside > 0) bad(`${count(outbox.setAside)} facts were refused and are set aside.`);
   if (waiting > 1 && oldestWaitMs > longLagMs)
     bad(`${count(waiting)} users wait, one of them for ${time(oldestWaitMs)}.`);
-  const late = nodes
-    .filter(({ last }) => (last?.status.eventLoopDelayMs ?? 0) > longDelayMs)
-    .map(({ nodeId }) => nodeId);
-  if (late.length > 0) bad(`Too busy, with an event loop that is late by more than ${longDelayMs} ms: ${some(late)}.`);
+  const busy = named('busy');
+  if (busy.length > 0) bad(`Too busy, with an event loop that is late by more than ${longDelayMs} ms: ${some(busy)}.`);
 
   const draining = named('draining');
   const quiet = named('quiet');

@@ -5,12 +5,13 @@ import type { NodeReport } from './report.ts';
 
 const stateTexts: Record<NodeState, string> = {
   ok: 'ok',
-  draining: 'being stopped',
+  busy: 'busy',
+  draining: 'stopping',
   silent: 'silent',
   quiet: 'unknown',
   lapsed: 'lapsed',
 };
-const stateOrder: NodeState[] = ['lapsed', 'silent', 'draining', 'quiet', 'ok'];
+const stateOrder: NodeState[] = ['lapsed', 'silent', 'busy', 'draining', 'quiet', 'ok'];
 
 interface Column {
   title: string;
@@ -43,7 +44,7 @@ const columns: Column[] = [
   { title: 'Users', text: node => (node.last ? count(usersOf(node)) : '–'), sortBy: usersOf },
   { title: 'In chat', wide: true, ...figure(({ users }) => users.paired, count) },
   { title: 'Waiting', wide: true, ...figure(({ users }) => users.waiting, count) },
-  { title: 'Event loop', ...figure(({ eventLoopDelayMs }) => eventLoopDelayMs, time) },
+  { title: 'Loop late', ...figure(({ eventLoopDelayMs }) => eventLoopDelayMs, time) },
   { title: 'Memory', ...figure(({ rssBytes }) => rssBytes, bytes) },
   {
     title: 'Age',
