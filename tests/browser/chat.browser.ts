@@ -123,8 +123,7 @@ it('shows whatever people write as text', async () => {
     await bob.sees(text);
   }
   expect(await bob.messages()).toEqual([html, hebrew, emoji, long]);
-  const direction = (text: string) =>
-    bob.page.getByText(text, { exact: true }).locator('visible=true').evaluate(each => getComputedStyle(each).direction);
+  const direction = (text: string) => bob.text(text).evaluate(each => getComputedStyle(each).direction);
   expect([await direction(hebrew), await direction(html)]).toEqual(['rtl', 'ltr']);
   for (const visitor of [ann, bob]) expect(await visitor.overflow()).toBe(0);
   await ann.ownIs(long, 'delivered');
@@ -133,7 +132,9 @@ it('shows whatever people write as text', async () => {
 
 it('asks before a link is followed', async () => {
   const [ann, bob] = await stage.pair();
-  await bob.context.route('https://example.org/**', route => route.fulfill({ body: 'elsewhere', contentType: 'text/plain' }));
+  await bob.context.route('https://example.org/**', route =>
+    route.fulfill({ body: 'elsewhere', contentType: 'text/plain' }),
+  );
   await ann.write('Look: https://example.org/path?a=1. Or javascript:alert(1) or www.example.org');
   await bob.button('https://example.org/path?a=1').click();
   await bob.page.getByRole('dialog').waitFor();
@@ -206,7 +207,9 @@ it('stays where one reads, and at the end otherwise', async () => {
   expect(await distance()).toBeLessThan(2);
   await bob.page.locator('.scroll').focus();
   await bob.page.keyboard.press('Home');
-  await bob.page.locator('.scroll').evaluate(each => each.scrollTop === 0 || new Promise(done => each.addEventListener('scrollend', done)));
+  await bob.page
+    .locator('.scroll')
+    .evaluate(each => each.scrollTop === 0 || new Promise(done => each.addEventListener('scrollend', done)));
   await ann.write('one more');
   await bob.button(`${texts.newMessages} ↓`).waitFor();
   expect(await bob.look('new-messages')).toEqual([]);

@@ -24,8 +24,8 @@ export class Stage {
       const visitors = this.#visitors.splice(0);
       const problems = visitors.flatMap(visitor => visitor.problems);
       await Promise.all(visitors.map(visitor => visitor.leave()));
-      await this.#cluster?.forgetUsers();
-      this.cluster.leadTo(...Array.from({ length: this.#nodes }, (_, index) => index));
+      await this.cluster.restore();
+      await this.cluster.untilNobodyWaits();
       expect(problems).toEqual([]);
     });
   }
@@ -58,7 +58,7 @@ export class Stage {
     const second = await this.arriveAt(Math.min(1, this.#nodes - 1), options);
     await second.search();
     await Promise.all([first.phase('chatting'), second.phase('chatting')]);
-    this.cluster.leadTo(...Array.from({ length: this.#nodes }, (_, index) => index));
+    this.cluster.leadToAll();
     return [first, second];
   }
 }

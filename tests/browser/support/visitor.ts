@@ -77,9 +77,19 @@ export class Visitor {
     await this.field.press('Enter');
   }
 
+  /** What is on the screen and has this text. */
+  text(text: string): Locator {
+    return this.page.locator('.page').getByText(text, { exact: true }).locator('visible=true').first();
+  }
+
   /** Waits until this text is on the screen. */
   async sees(text: string): Promise<void> {
-    await this.page.getByText(text, { exact: true }).locator('visible=true').first().waitFor();
+    await this.text(text).waitFor();
+  }
+
+  /** Waits until this text is no longer on the screen. */
+  async seesNoMore(text: string): Promise<void> {
+    await this.text(text).waitFor({ state: 'detached' });
   }
 
   /** Waits until the last own message, which must be this one, has this status. */
@@ -132,7 +142,10 @@ export class Visitor {
     const found: string[] = [];
     for (const colorScheme of ['light', 'dark'] as const) {
       await this.page.emulateMedia({ colorScheme });
-      await this.page.screenshot({ path: join(screenshotFolder, `${name}-${colorScheme}.png`), animations: 'disabled' });
+      await this.page.screenshot({
+        path: join(screenshotFolder, `${name}-${colorScheme}.png`),
+        animations: 'disabled',
+      });
       // All else is the same in both.
       found.push(...(await this.#axe(colorScheme === 'dark' ? ['color-contrast'] : undefined)));
     }
