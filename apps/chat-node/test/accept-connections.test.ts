@@ -32,6 +32,8 @@ let io: ChatServer;
 let service: ChatService;
 let store: HeldStore;
 let clients: ChatClient[];
+/** Who was greeted. */
+let greeted: string[];
 /** What was counted, in order: the name of the limit and the key. */
 let counted: string[][];
 /** The limit of connections of an address: what it waits for, and whether it then refuses. */
@@ -56,6 +58,7 @@ async function connect(auth: object): Promise<ChatClient> {
 
 beforeEach(async () => {
   counted = [];
+  greeted = [];
   clients = [];
   connectionLimit = async () => undefined;
   const channels = new MemoryChannels();
@@ -79,7 +82,17 @@ beforeEach(async () => {
     },
   };
   const addressOf = () => 'home';
-  acceptConnections(io, { service, clients: sockets, limits, metrics, log, addressOf, maxMessageCharacters: 500 });
+  const greet = (userId: string) => void greeted.push(userId);
+  acceptConnections(io, {
+    service,
+    clients: sockets,
+    limits,
+    metrics,
+    log,
+    addressOf,
+    greet,
+    maxMessageCharacters: 500,
+  });
   await service.start();
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');

@@ -7,6 +7,7 @@ import { ChatClient } from '../../../tests/support/chat-client.ts';
 import { adminRoutes } from '../src/admin-routes.ts';
 import { createHttpApp } from '../src/http-app.ts';
 import { Metrics } from '../src/metrics.ts';
+import type { PoolSample } from '../src/pool-history.ts';
 import type { ChatServer } from '../src/socket-server.ts';
 import { createSocketServer } from '../src/socket-server.ts';
 
@@ -128,6 +129,7 @@ describe('a node over plain HTTP', () => {
   it('has nothing for an operator without a token', async () => {
     const post = { method: 'POST', headers: { authorization: 'Bearer undefined' } };
     expect((await get('/admin/announcements', post)).status).toBe(404);
+    expect((await get('/admin/status')).status).toBe(404);
     expect((await get('/admin/users/x', { ...post, method: 'DELETE' })).status).toBe(404);
   });
 
@@ -146,13 +148,18 @@ describe('a node over plain HTTP', () => {
 });
 
 describe('an operator', () => {
+  let watch: { read: jest.Mock; samplesSince: (at: number) => PoolSample[] };
   let io: ChatServer;
   let ann: ChatClient;
   let bob: ChatClient;
 
   beforeEach(async () => {
     io = createSocketServer(http, { allowedOrigins: [], isOpen: () => true });
-    app = createHttpApp({ ...newNode(), admin: adminRoutes(io, adminToken) });
+    watch = {
+      read: jest.fn(async () => ({ nodeId: 'n1', nodes: [] })),
+      samplesSince: at => [10, 20].filter(each => each > at) as unknown as PoolSample[],
+    };
+    app = createHttpApp({ ...newNode(), admin: adminRoutes({ io, watch, adminToken }) });
     await listen();
     io.on('connection', socket => socket.onAny((_event, acknowledge) => acknowledge({ ok: true })));
     [ann, bob] = await Promise.all([ChatClient.connect(url), ChatClient.connect(url, { transports: ['websocket'] })]);
@@ -179,6 +186,20 @@ describe('an operator', () => {
     }
   });
 
+  it('sees how the pool is, and how it was since a moment', async () => {
+    const { status, text } = await ask('GET', '/status');
+    expect([status, JSON.parse(text)]).toEqual([200, { nodeId: 'n1', nodes: [], samples: [10, 20] }]);
+    expect(JSON.parse((await ask('GET', '/status?since=10')).text).samples).toEqual([20]);
+    for (const odd of ['x', '', '1&since=2', '%00']) {
+      expect(JSON.parse((await ask('GET', `/status?since=${odd}`)).text).samples).toHaveLength(2);
+    }
+  });
+
+  it('is told that Redis cannot be reached', async () => {
+    watch.read.mockRejectedValue(new Error('a secret'));
+    expect(await ask('GET', '/status')).toEqual({ status: 503, text: '{"error":"Redis cannot be reached."}' });
+  });
+
   it('disconnects one user and nobody else', async () => {
     const gone = new Promise(resolve => {
       ann.socket.once('disconnect', resolve);
@@ -199,6 +220,8 @@ describe('an operator', () => {
     expect(await ask('POST', '/announcements', '{"message":"hello"}', headers)).toEqual(refused);
     expect(await ask('POST', '/announcements', 'not json', headers)).toEqual(refused);
     expect(await ask('DELETE', `/users/${ann.id}`, undefined, headers)).toEqual(refused);
+    expect(await ask('GET', '/status', undefined, headers)).toEqual(refused);
+    expect(watch.read).not.toHaveBeenCalled();
     expect(await ask('GET', '/nothing', undefined, headers)).toEqual(refused);
     expect(await ann.ask('still there?')).toEqual({ ok: true });
     expect(ann.received).toEqual([]);

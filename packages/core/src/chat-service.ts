@@ -308,7 +308,8 @@ export class ChatService {
     if (waitsInVain && user.leaving === 0) void this.#searchAgain(user);
     if (after && changed) {
       this.#tell(user, 'matched', { sessionId: after.sessionId, startedAt: after.startedAt });
-      if (after.side === 'a') this.#meter.matched();
+      // The notice of the match may come before the reply that the user waits.
+      if (after.side === 'a') this.#meter.matched(wasWaiting ? performance.now() - user.waitingSince : 0);
     }
     if (user.token === undefined || !after) return;
     const isAway = after.partnerNode === undefined;
