@@ -1,7 +1,7 @@
 import { texts } from '../../apps/web/src/texts.ts';
 import { Stage } from './support/stage.ts';
 
-const stage = new Stage(3);
+const stage = new Stage({ nodes: 3 });
 
 it('lets two people on different nodes talk, and shows when a message is typed and delivered', async () => {
   const [ann, bob] = await stage.pair();

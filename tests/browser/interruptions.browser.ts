@@ -2,7 +2,7 @@ import { texts } from '../../apps/web/src/texts.ts';
 import { Stage } from './support/stage.ts';
 import type { Visitor } from './support/visitor.ts';
 
-const stage = new Stage(3, { LEASE_MS: '2000' });
+const stage = new Stage({ nodes: 3, environment: { LEASE_MS: '2000' } });
 
 /** The chat works in both directions, and nothing was lost or shown twice. */
 async function goesOn(ann: Visitor, bob: Visitor, said: string[] = []): Promise<void> {

@@ -102,6 +102,11 @@ export class Visitor {
     await this.page.locator(`.banner[data-code=${code}]`).filter({ hasText: texts.errors[code] }).waitFor();
   }
 
+  /** Waits until the page no longer speaks of an error. */
+  async noTrouble(): Promise<void> {
+    await this.page.locator('.banner[data-code]').waitFor({ state: 'detached' });
+  }
+
   /** The name of what has the focus. */
   async focused(): Promise<string | null> {
     return this.page.evaluate(() => {
