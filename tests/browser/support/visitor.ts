@@ -2,7 +2,11 @@ import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { texts } from '../../../apps/web/src/texts.ts';
-import { screenshotFolder } from './screenshot-folder.mjs';
+
+declare global {
+  /** From the configuration of the run. */
+  var screenshotFolder: string;
+}
 
 /** What a browser itself writes to its console when the network is taken away from it, or refuses. */
 const networkTrouble = /WebSocket connection to|Failed to load resource/;
