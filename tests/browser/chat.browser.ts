@@ -31,6 +31,7 @@ it('brings three people together in turn', async () => {
   await ann.field.fill('not sent to Bob');
   const cid = await stage.arriveAt(2);
   expect(await cid.look('home')).toEqual([]);
+  await cid.page.getByText(texts.online(3)).waitFor();
   await cid.search();
   await cid.phase('searching');
   expect(await cid.look('searching')).toEqual([]);
@@ -158,7 +159,7 @@ it('says what is wrong with a message that cannot be sent', async () => {
   await ann.field.fill('a'.repeat(460));
   await ann.sees(texts.charactersLeft(40));
   await ann.field.fill('👍'.repeat(501));
-  await ann.sees(texts.tooLong(-1));
+  await ann.sees(texts.tooLong(1));
   await expect(ann.button(texts.send).isDisabled()).resolves.toBe(true);
   await ann.field.press('Enter');
   await ann.trouble('INVALID_MESSAGE');

@@ -9,8 +9,13 @@ export interface HttpAppOptions {
   metrics: Metrics;
   /** The folder whose files are served at `/`, compressed where there is a compressed one. Read once. */
   pageFolder: string;
-  /** Served below `/admin`. Without it there is nothing there. */
-  admin?: Router;
+  /** For operators. Without it there is nothing at `/admin` and at `/status`. */
+  admin?: {
+    /** Served below `/admin`. */
+    routes: Router;
+    /** The folder whose files are served at `/status/`. The page there asks for the admin token. */
+    pageFolder: string;
+  };
 }
 
 /** The page is made of files of its own node, and talks with that node alone. */
@@ -47,7 +52,10 @@ export function createHttpApp({ isReady, metrics, pageFolder, admin }: HttpAppOp
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
-  if (admin) app.use('/admin', admin);
+  if (admin) {
+    app.use('/admin', admin.routes);
+    app.use('/status', withSlash, servePage(admin.pageFolder));
+  }
   app.use(servePage(pageFolder));
   app.use((_request, response) => {
     response.status(404).json({ error: 'There is nothing here.' });
@@ -55,6 +63,13 @@ export function createHttpApp({ isReady, metrics, pageFolder, admin }: HttpAppOp
   app.use(answerError);
   return app;
 }
+
+/** The files of a page lie below it, wherever a proxy may put that. */
+const withSlash: RequestHandler = ({ originalUrl }, response, next) => {
+  const [path = '', query] = originalUrl.split('?', 2);
+  if (path.endsWith('/') || path.includes('/', 1)) next();
+  else response.redirect(308, `status/${query === undefined ? '' : `?${query}`}`);
+};
 
 /** The names of the files in `assets` tell their contents: those may be kept for ever, and the page itself must be asked for. */
 function servePage(folder: string): RequestHandler {

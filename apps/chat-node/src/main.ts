@@ -80,8 +80,13 @@ async function run(config: Config): Promise<void> {
   const app = createHttpApp({
     isReady,
     metrics,
-    pageFolder: dirname(fileURLToPath(import.meta.resolve('@passerby/web/dist/index.html'))),
-    ...(config.ADMIN_TOKEN && { admin: adminRoutes({ io, watch, adminToken: config.ADMIN_TOKEN }) }),
+    pageFolder: folderOf('@passerby/web/dist/index.html'),
+    ...(config.ADMIN_TOKEN && {
+      admin: {
+        routes: adminRoutes({ io, watch, adminToken: config.ADMIN_TOKEN }),
+        pageFolder: folderOf('@passerby/web/status/dist/index.html'),
+      },
+    }),
   });
   metrics.observe(service, lease, isReady);
   metrics.observePool(() => watch.known);
@@ -123,6 +128,10 @@ async function run(config: Config): Promise<void> {
   if (stopping) return;
   await service.start();
   if (!stopping) watch.start();
+}
+
+function folderOf(file: string): string {
+  return dirname(fileURLToPath(import.meta.resolve(file)));
 }
 
 async function listen(http: Server, { PORT, HOST }: Config): Promise<void> {

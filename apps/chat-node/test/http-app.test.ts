@@ -12,6 +12,7 @@ import type { ChatServer } from '../src/socket-server.ts';
 import { createSocketServer } from '../src/socket-server.ts';
 
 const pageFolder = fileURLToPath(new URL('../../web/dist', import.meta.url));
+const statusFolder = fileURLToPath(new URL('../../web/status/dist', import.meta.url));
 const log = { info: () => undefined, warn: () => undefined };
 const adminToken = '0123456789abcdef';
 
@@ -149,7 +150,9 @@ describe('a node over plain HTTP', () => {
   it('has nothing for an operator without a token', async () => {
     const post = { method: 'POST', headers: { authorization: 'Bearer undefined' } };
     expect((await get('/admin/announcements', post)).status).toBe(404);
-    expect((await get('/admin/status')).status).toBe(404);
+    for (const path of ['/admin/status', '/status', '/status/', '/status/index.html', '/status.html']) {
+      expect((await get(path)).status).toBe(404);
+    }
     expect((await get('/admin/users/x', { ...post, method: 'DELETE' })).status).toBe(404);
   });
 
@@ -179,7 +182,10 @@ describe('an operator', () => {
       read: jest.fn(async () => ({ nodeId: 'n1', nodes: [] })),
       samplesSince: at => [10, 20].filter(each => each > at) as unknown as PoolSample[],
     };
-    app = createHttpApp({ ...newNode(), admin: adminRoutes({ io, watch, adminToken }) });
+    app = createHttpApp({
+      ...newNode(),
+      admin: { routes: adminRoutes({ io, watch, adminToken }), pageFolder: statusFolder },
+    });
     await listen();
     io.on('connection', socket => socket.onAny((_event, acknowledge) => acknowledge({ ok: true })));
     [ann, bob] = await Promise.all([ChatClient.connect(url), ChatClient.connect(url, { transports: ['websocket'] })]);
@@ -204,6 +210,20 @@ describe('an operator', () => {
     for (const client of [ann, bob]) {
       expect(await client.next('announcement')).toEqual({ message: 'We restart at noon.', at: expect.any(Number) });
     }
+  });
+
+  it('has a page that shows it, with files of its own, which asks for the token by itself', async () => {
+    const moved = await fetch(`${url}/status?a=b`, { redirect: 'manual' });
+    expect([moved.status, moved.headers.get('location')]).toEqual([308, 'status/?a=b']);
+    const page = await fetch(`${url}/status/`);
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html;charset=utf-8']);
+    expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
+    const html = await page.text();
+    const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file = '']) => file);
+    expect(files.length).toBeGreaterThanOrEqual(3);
+    for (const file of files) expect((await fetch(new URL(file, `${url}/status/`))).status).toBe(200);
+    expect(html).not.toContain(adminToken);
+    expect((await fetch(`${url}/status/nothing`)).status).toBe(404);
   });
 
   it('sees how the pool is, and how it was since a moment', async () => {

@@ -110,5 +110,5 @@ function Writing({ screen, escaping }: Pick<Part, 'screen'> & { escaping: boolea
 
 function hint(left: number, escaping: boolean): string {
   if (escaping) return texts.escapeAgain;
-  return left < 0 ? texts.tooLong(left) : texts.charactersLeft(left);
+  return left < 0 ? texts.tooLong(-left) : texts.charactersLeft(left);
 }
