@@ -86,12 +86,32 @@ describe('a node over plain HTTP', () => {
     expect(answer.status).toBe(200);
     expect(await answer.text()).toContain('<!doctype html>');
     const policy = answer.headers.get('content-security-policy');
-    expect(policy).toContain("default-src 'self'");
+    expect(policy).toContain("default-src 'none'");
     expect(policy).toContain("script-src 'self'");
-    expect(policy).not.toContain('upgrade-insecure-requests');
+    expect(policy).not.toMatch(/unsafe|https?:|data:|\*|upgrade-insecure-requests/);
     expect(answer.headers.get('strict-transport-security')).toBeNull();
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     expect(answer.headers.get('x-powered-by')).toBeNull();
+  });
+
+  it('lets browsers keep what never changes, ask for the page itself, and take both compressed', async () => {
+    const page = await get('/');
+    expect(page.headers.get('cache-control')).toBe('no-cache');
+    const etag = page.headers.get('etag') ?? '';
+    expect((await get('/', { headers: { 'if-none-match': etag } })).status).toBe(304);
+    const files = [...(await page.text()).matchAll(/(?:src|href)="\.?(\/assets\/[^"]+)"/g)].map(
+      ([, path = '']) => path,
+    );
+    expect(files.map(path => path.split('.').at(-1)).sort()).toEqual(['css', 'js', 'svg']);
+    for (const path of ['/', ...files]) {
+      for (const encoding of ['br', 'gzip', 'identity']) {
+        const answer = await get(path, { headers: { 'accept-encoding': encoding } });
+        expect([answer.status, answer.headers.get('content-encoding') ?? 'identity']).toEqual([200, encoding]);
+        expect(answer.headers.get('vary')).toContain('Accept-Encoding');
+        if (path !== '/') expect(answer.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+        await answer.arrayBuffer();
+      }
+    }
   });
 
   it('tells its figures', async () => {

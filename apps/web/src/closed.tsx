@@ -1,4 +1,5 @@
 import type { Part } from './app.tsx';
+import { Mark } from './mark.tsx';
 import { texts } from './texts.ts';
 import { useFocus } from './use-focus.ts';
 
@@ -8,6 +9,7 @@ export function Closed({ view: { closed }, screen }: Part) {
   const replaced = closed === 'REPLACED';
   return (
     <section class="centre">
+      <Mark />
       <h2>{replaced ? texts.replacedTitle : texts.closedTitle}</h2>
       <p>{replaced ? texts.replaced : texts.closed}</p>
       <button ref={button} type="button" class="primary" onClick={() => void screen.reconnect()}>

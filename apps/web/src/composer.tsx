@@ -43,6 +43,8 @@ function Writing({ screen, escaping }: Pick<Part, 'screen'> & { escaping: boolea
     return () => clearTimeout(typingEnds.current);
   }, []);
 
+  const isKeys = !escaping && left >= fewLeft;
+
   const input = (value: string): void => {
     setText(value);
     clearTimeout(typingEnds.current);
@@ -99,8 +101,8 @@ function Writing({ screen, escaping }: Pick<Part, 'screen'> & { escaping: boolea
           <path d="M12 20V5M5.5 11.5 12 5l6.5 6.5" />
         </svg>
       </button>
-      <p class="hint" id="keys">
-        {hint(left, escaping)}
+      <p class={isKeys ? 'hint keys' : 'hint'} id="keys">
+        {isKeys ? texts.keys : hint(left, escaping)}
       </p>
     </form>
   );
@@ -108,6 +110,5 @@ function Writing({ screen, escaping }: Pick<Part, 'screen'> & { escaping: boolea
 
 function hint(left: number, escaping: boolean): string {
   if (escaping) return texts.escapeAgain;
-  if (left < 0) return texts.tooLong(left);
-  return left < fewLeft ? texts.charactersLeft(left) : texts.keys;
+  return left < 0 ? texts.tooLong(-left) : texts.charactersLeft(left);
 }

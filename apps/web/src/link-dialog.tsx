@@ -13,9 +13,11 @@ export function LinkDialog({ link, onClose }: Props) {
   const close = (): void => dialog.current?.close();
   return (
     <dialog ref={dialog} aria-labelledby="link-question" onClose={onClose}>
-      <h2 id="link-question">{texts.linkQuestion}</h2>
-      <p>{texts.linkWarning}</p>
-      <p>
+      <h2 class="question" id="link-question">
+        {texts.linkQuestion}
+      </h2>
+      <p class="paragraph">{texts.linkWarning}</p>
+      <p class="paragraph">
         {texts.linkTo} <strong dir="ltr">{new URL(link).host}</strong>
       </p>
       <p class="address" dir="ltr">

@@ -55,8 +55,8 @@ export const texts = {
   you: 'You',
   stranger: 'Stranger',
   fromStranger: (text: string) => `Stranger: ${text}`,
-  charactersLeft: (count: number) => `${count} left`,
-  tooLong: (count: number) => `${-count} too many`,
+  charactersLeft: (count: number) => `${charactersOf(count)} left`,
+  tooLong: (count: number) => `${charactersOf(count)} too many`,
   statuses: {
     kept: 'Waiting to be sent',
     sent: 'Sent',
@@ -103,6 +103,10 @@ export const texts = {
     CLOSED: 'This connection is closed.',
   } satisfies Record<ChatErrorCode, string>,
 };
+
+function charactersOf(count: number): string {
+  return count === 1 ? '1 character' : `${count} characters`;
+}
 
 function secondsOf(seconds: number): string {
   return seconds === 1 ? '1 second' : `${seconds} seconds`;

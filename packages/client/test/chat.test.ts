@@ -163,6 +163,14 @@ describe('a chat', () => {
     expect(second.shown).toEqual(['good']);
   });
 
+  it('tells why a message waits', async () => {
+    const [first, second] = await pair();
+    server.fates.message = [{ code: 'TOO_MANY_MESSAGES', retryAfterMs: 50 }];
+    await first.chat.send('1').delivered;
+    expect(first.all('error')).toEqual([[expect.objectContaining({ code: 'TOO_MANY_MESSAGES', retryAfterMs: 50 })]]);
+    expect(second.shown).toEqual(['1']);
+  });
+
   it('is not confused by a match that comes with the answer to the search', async () => {
     const first = open();
     await first.chat.search();
@@ -514,12 +522,58 @@ describe('a page that is loaded again', () => {
     expect(server.users).toHaveLength(5);
   });
 
+  it('is told that the chat is over, if it is', async () => {
+    const storage = memoryStorage();
+    const [first, second] = await pair({ storage });
+    const sessionId = first.chat.session?.sessionId;
+    const left = new Map(storage.items);
+    first.chat.close();
+    await second.next('partnerLeft');
+    for (const [key, value] of left) storage.items.set(key, value);
+
+    const again = open({ storage });
+    expect(again.chat.restoring).toBe(true);
+    expect(await again.next('partnerLeft')).toEqual([{ sessionId, reason: 'disconnect' }]);
+    await again.connected();
+    expect([again.chat.restoring, again.chat.state]).toEqual([false, 'idle']);
+  });
+
   it('finds nothing after the user left for good', async () => {
     const storage = memoryStorage();
     const first = open({ storage });
     await first.connected();
     expect(storage.items.size).toBe(1);
     first.chat.close();
+    expect(storage.items.size).toBe(0);
+  });
+});
+
+describe('a chat that is handed over', () => {
+  it('goes on with another client, and nothing is lost, though nothing was stored', async () => {
+    const [first, second] = await pair();
+    await first.chat.send('1').delivered;
+    await second.chat.send('a').delivered;
+    server.fates.message = ['vanishes'];
+    first.chat.send('2');
+    const saved = first.chat.handOver();
+    expect(first.all('connection').at(-1)).toEqual(['closed', expect.objectContaining({ code: 'REPLACED' })]);
+    expect([first.chat.state, first.chat.handOver()]).toEqual(['idle', undefined]);
+
+    const other = open({ takeOver: saved ?? '' });
+    await other.connected();
+    expect(other.chat.session?.sessionId).toBe(second.chat.session?.sessionId);
+    await other.chat.send('3').delivered;
+    await second.chat.send('b').delivered;
+    expect(second.shown).toEqual(['1', '2', '3']);
+    expect(other.shown).toEqual(['b']);
+    expect(second.all('partnerLeft')).toEqual([]);
+  });
+
+  it('is not in the storage any more', async () => {
+    const storage = memoryStorage();
+    const first = open({ storage });
+    await first.connected();
+    expect(first.chat.handOver()).toContain('token');
     expect(storage.items.size).toBe(0);
   });
 });

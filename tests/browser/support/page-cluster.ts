@@ -21,7 +21,13 @@ export class PageCluster {
   readonly #environment: Record<string, string>;
   #redis: Redis | undefined;
 
-  private constructor(url: string, pool: RedisPool, places: Place[], address: PublicAddress, environment: Record<string, string>) {
+  private constructor(
+    url: string,
+    pool: RedisPool,
+    places: Place[],
+    address: PublicAddress,
+    environment: Record<string, string>,
+  ) {
     this.url = url;
     this.pool = pool;
     this.#places = places;
@@ -52,23 +58,34 @@ export class PageCluster {
     for (const [index, place] of this.#places.entries()) place.ready = indices.includes(index);
   }
 
-  /** Starts a node in the place of one that has ended. */
-  async replace(index: number): Promise<void> {
-    const place = this.#places[index];
-    if (!place) return;
-    const node = await ChatProcess.start(this.pool, { ...this.#environment, PORT: new URL(place.url).port });
-    place.node = node;
+  leadToAll(): void {
+    this.leadTo(...this.#places.keys());
+  }
+
+  /** Starts nodes in the place of those that have ended, and leads to all again. */
+  async restore(): Promise<void> {
+    await Promise.all(
+      this.#places.map(async place => {
+        if (!place.node.ended) return;
+        place.node = await ChatProcess.start(this.pool, { ...this.#environment, PORT: new URL(place.url).port });
+      }),
+    );
+    this.leadToAll();
   }
 
   /** What an operator does: disconnects everyone, or says something to everyone. */
   async admin(method: string, path: string, body?: object): Promise<void> {
     const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
-    const answer = await fetch(`${this.node(0).url}/admin${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+    const answer = await fetch(`${this.node(0).url}/admin${path}`, {
+      method,
+      headers,
+      ...(body && { body: JSON.stringify(body) }),
+    });
     if (!answer.ok) throw new Error(`${method} ${path} was answered with ${answer.status}.`);
   }
 
   /** Waits until nobody is in the queue. A visitor whose window is closed leaves it at once, and could come back. */
-  async forgetUsers(): Promise<void> {
+  async untilNobodyWaits(): Promise<void> {
     this.#redis ??= await this.pool.connect();
     const redis = this.#redis;
     await eventually(async () => expect(await redis.exists(`${this.pool.prefix}:{${this.pool.pool}}:queue`)).toBe(0));

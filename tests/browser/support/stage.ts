@@ -1,31 +1,45 @@
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { launch } from './launch.ts';
 import { PageCluster } from './page-cluster.ts';
+import { PausableRedis } from './pausable-redis.ts';
 import { Visitor } from './visitor.ts';
+
+export interface StageOptions {
+  nodes: number;
+  environment?: Record<string, string>;
+  /** With a Redis that can be paused, and not that of the run. */
+  ownRedis?: boolean;
+}
 
 /** A cluster and a browser for the tests of a file, and visitors who leave after each test. */
 export class Stage {
   readonly #nodes: number;
   #browser: Browser | undefined;
   #cluster: PageCluster | undefined;
+  #redis: PausableRedis | undefined;
   #visitors: Visitor[] = [];
 
   /** To be made outside of the tests: it sets up, and cleans up, by itself. A test fails if a page complained of something. */
-  constructor(nodes: number, environment: Record<string, string> = {}) {
+  constructor({ nodes, environment = {}, ownRedis = false }: StageOptions) {
     this.#nodes = nodes;
     beforeAll(async () => {
-      [this.#browser, this.#cluster] = await Promise.all([launch(), PageCluster.start(nodes, environment)]);
+      if (ownRedis) this.#redis = await PausableRedis.start();
+      [this.#browser, this.#cluster] = await Promise.all([
+        launch(),
+        PageCluster.start(nodes, environment, this.#redis?.url),
+      ]);
     });
     afterAll(async () => {
       await this.#browser?.close();
       await this.#cluster?.stop();
+      await this.#redis?.stop();
     });
     afterEach(async () => {
       const visitors = this.#visitors.splice(0);
       const problems = visitors.flatMap(visitor => visitor.problems);
       await Promise.all(visitors.map(visitor => visitor.leave()));
-      await this.#cluster?.forgetUsers();
-      this.cluster.leadTo(...Array.from({ length: this.#nodes }, (_, index) => index));
+      await this.cluster.restore();
+      await this.cluster.untilNobodyWaits();
       expect(problems).toEqual([]);
     });
   }
@@ -33,6 +47,11 @@ export class Stage {
   get cluster(): PageCluster {
     if (!this.#cluster) throw new Error('The cluster has not started yet.');
     return this.#cluster;
+  }
+
+  get redis(): PausableRedis {
+    if (!this.#redis) throw new Error('This stage has no Redis of its own.');
+    return this.#redis;
   }
 
   async arrive(options?: BrowserContextOptions): Promise<Visitor> {
@@ -58,7 +77,7 @@ export class Stage {
     const second = await this.arriveAt(Math.min(1, this.#nodes - 1), options);
     await second.search();
     await Promise.all([first.phase('chatting'), second.phase('chatting')]);
-    this.cluster.leadTo(...Array.from({ length: this.#nodes }, (_, index) => index));
+    this.cluster.leadToAll();
     return [first, second];
   }
 }

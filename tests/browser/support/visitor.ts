@@ -2,7 +2,11 @@ import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { texts } from '../../../apps/web/src/texts.ts';
-import { screenshotFolder } from './screenshot-folder.mjs';
+
+declare global {
+  /** From the configuration of the run. */
+  var screenshotFolder: string;
+}
 
 /** What a browser itself writes to its console when the network is taken away from it, or refuses. */
 const networkTrouble = /WebSocket connection to|Failed to load resource/;
@@ -77,9 +81,19 @@ export class Visitor {
     await this.field.press('Enter');
   }
 
+  /** What is on the screen and has this text. */
+  text(text: string): Locator {
+    return this.page.locator('.page').getByText(text, { exact: true }).locator('visible=true').first();
+  }
+
   /** Waits until this text is on the screen. */
   async sees(text: string): Promise<void> {
-    await this.page.getByText(text, { exact: true }).locator('visible=true').first().waitFor();
+    await this.text(text).waitFor();
+  }
+
+  /** Waits until this text is no longer on the screen. */
+  async seesNoMore(text: string): Promise<void> {
+    await this.text(text).waitFor({ state: 'detached' });
   }
 
   /** Waits until the last own message, which must be this one, has this status. */
@@ -90,6 +104,11 @@ export class Visitor {
   /** Waits until the page says in its own words that this error has happened. */
   async trouble(code: keyof typeof texts.errors): Promise<void> {
     await this.page.locator(`.banner[data-code=${code}]`).filter({ hasText: texts.errors[code] }).waitFor();
+  }
+
+  /** Waits until the page no longer speaks of an error. */
+  async noTrouble(): Promise<void> {
+    await this.page.locator('.banner[data-code]').waitFor({ state: 'detached' });
   }
 
   /** The name of what has the focus. */
@@ -132,7 +151,10 @@ export class Visitor {
     const found: string[] = [];
     for (const colorScheme of ['light', 'dark'] as const) {
       await this.page.emulateMedia({ colorScheme });
-      await this.page.screenshot({ path: join(screenshotFolder, `${name}-${colorScheme}.png`), animations: 'disabled' });
+      await this.page.screenshot({
+        path: join(screenshotFolder, `${name}-${colorScheme}.png`),
+        animations: 'disabled',
+      });
       // All else is the same in both.
       found.push(...(await this.#axe(colorScheme === 'dark' ? ['color-contrast'] : undefined)));
     }
