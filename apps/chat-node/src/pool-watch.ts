@@ -3,11 +3,10 @@ import { LobbyNews } from './lobby-news.ts';
 import type { OwnStatus } from './own-status.ts';
 import { PoolHistory, type PoolSample } from './pool-history.ts';
 
+/** With short leases, as in tests, it is more often: two times in the length of a lease at least. */
 const postEveryMs = 2000;
 /** The pool is looked at with every so many posts, also when nobody asks: for its history, and for the clients. */
 const postsToRead = 2;
-/** What was read is good for everyone who asks within this time. */
-const freshMs = 1000;
 
 /** What one node knows of the pool. */
 export interface PoolReport extends PoolStatus {
@@ -35,6 +34,7 @@ export class PoolWatch {
   readonly #options: PoolWatchOptions;
   readonly #history = new PoolHistory();
   readonly #lobby: LobbyNews;
+  readonly #postEveryMs: number;
   #posts = 0;
   #timer: NodeJS.Timeout | undefined;
   #last: PoolReport | undefined;
@@ -43,6 +43,7 @@ export class PoolWatch {
 
   constructor(options: PoolWatchOptions) {
     this.#options = options;
+    this.#postEveryMs = Math.min(postEveryMs, 0.4 * options.lease.leaseMs);
     this.#lobby = new LobbyNews(options);
   }
 
@@ -50,7 +51,7 @@ export class PoolWatch {
   start(): void {
     this.#timer ??= setInterval(() => {
       this.#ticking = this.#ticking.then(() => this.#tick()).catch(() => undefined);
-    }, postEveryMs);
+    }, this.#postEveryMs);
     this.#ticking = this.#tick().catch(() => undefined);
   }
 
@@ -80,7 +81,8 @@ export class PoolWatch {
 
   /** What is known of the pool now. Rejects with `UNAVAILABLE` when Redis cannot be reached. */
   async read(): Promise<PoolReport> {
-    if (this.#last && Date.now() - this.#last.at < freshMs) return this.#last;
+    // Good for everyone who asks in a moment.
+    if (this.#last && Date.now() - this.#last.at < this.#postEveryMs / 2) return this.#last;
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
     });
