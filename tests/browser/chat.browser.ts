@@ -101,8 +101,16 @@ it('tells those who hear it each message and each change once', async () => {
   const [ann, bob] = await stage.pair();
   await bob.write('Good evening');
   await ann.sees('Good evening');
+  // As when another tab is in front.
+  await ann.page.evaluate(() => Object.defineProperty(document, 'hidden', { value: true, configurable: true }));
   await bob.button(texts.stop).click();
   await ann.phase('ended');
+  expect(await ann.page.title()).toBe(`(1) ${texts.name}`);
+  await ann.page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { value: false });
+    document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
+  });
+  expect(await ann.page.title()).toBe(texts.name);
   expect(await ann.said.allTextContents()).toEqual([
     texts.searching,
     texts.chatStarted,
