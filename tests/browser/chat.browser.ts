@@ -55,7 +55,8 @@ it('brings three people together in turn', async () => {
 });
 
 it('can be used with the keyboard alone', async () => {
-  const [ann, bob] = [await stage.arriveAt(0), await stage.arriveAt(1)];
+  const [bob, ann] = [await stage.arriveAt(0), await stage.arriveAt(1)];
+  await ann.page.bringToFront();
   const press = async (...keys: string[]) => {
     for (const key of keys) await ann.page.keyboard.press(key);
   };

@@ -156,7 +156,12 @@ it('goes on in a second window, and comes back from there', async () => {
 
 it('lets one press Start before there is a connection', async () => {
   const ann = await stage.arrive();
+  await ann.connected();
   await ann.context.routeWebSocket(/socket\.io/, () => undefined);
+  await ann.page.reload();
+  await ann.sees(texts.returning);
+  expect(await ann.look('returning')).toEqual([]);
+  await ann.page.evaluate(() => sessionStorage.clear());
   await ann.page.reload();
   await ann.search();
   await ann.sees(texts.connecting);

@@ -1,8 +1,8 @@
-import type { Report, Sample } from './report.ts';
+import { mergeSamples } from './merge-samples.ts';
+import type { Report } from './report.ts';
 
 const askEveryMs = 2000;
 const answerWithinMs = 5000;
-const keptMs = 10 * 60_000;
 
 /** How the asking goes. `refused`: the token is wrong. */
 export type FeedState = 'asking' | 'live' | 'failing' | 'refused';
@@ -35,21 +35,13 @@ export async function follow(token: string, tell: (news: FeedNews) => void, sign
       if (answer.status === 401) return change({ state: 'refused' });
       if (!answer.ok) throw new Error(await reason(answer));
       const report = (await answer.json()) as Report;
-      const samples = merge(news.report?.samples ?? [], report.samples);
+      const samples = mergeSamples(news.report?.samples ?? [], report.samples);
       change({ state: 'live', report: { ...report, samples }, answeredAt: Date.now(), problem: '' });
     } catch (error) {
       if (!signal.aborted) change({ state: 'failing', problem: describe(error) });
     }
     await pause(askEveryMs, signal);
   }
-}
-
-/** Another node may answer each time, with samples that it took at other moments. */
-export function merge(known: Sample[], more: Sample[]): Sample[] {
-  const last = known.at(-1)?.at ?? 0;
-  const all = [...known, ...more.filter(({ at }) => at > last)];
-  const newest = all.at(-1)?.at ?? 0;
-  return all.filter(({ at }) => newest - at < keptMs);
 }
 
 async function reason(answer: Response): Promise<string> {
