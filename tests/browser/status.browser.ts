@@ -2,7 +2,7 @@ import { adminToken } from './support/page-cluster.ts';
 import { Stage } from './support/stage.ts';
 import type { Visitor } from './support/visitor.ts';
 
-const stage = new Stage(2);
+const stage = new Stage({ nodes: 2 });
 
 /** An operator before the status page of the first node. */
 async function operator(options = {}): Promise<Visitor> {
@@ -50,7 +50,9 @@ describe('the status page', () => {
     await page.getByRole('img', { name: /^Sessions in the last .*: now 1,/ }).waitFor();
     await page.getByText('No recorder has been heard of').waitFor();
     expect(await visitor.look(`status-${name}`)).toEqual([]);
-    const tooWide = await page.locator('body').evaluate(body => body.scrollWidth - body.ownerDocument.documentElement.clientWidth);
+    const tooWide = await page
+      .locator('body')
+      .evaluate(body => body.scrollWidth - body.ownerDocument.documentElement.clientWidth);
     expect(tooWide).toBeLessThanOrEqual(0);
     await page.getByRole('button', { name: 'Users' }).click();
     await page.locator('th[aria-sort=descending]', { hasText: 'Users' }).waitFor();

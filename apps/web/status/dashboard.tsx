@@ -73,14 +73,16 @@ export function Dashboard({ report }: { report: Report }) {
 function Findings({ report }: { report: Report }) {
   const found = findings(report);
   return (
-    <ul class="findings" role="status">
-      {found.length === 0 && <li class="good">All is well.</li>}
-      {found.map(({ level, text }) => (
-        <li key={text} class={level}>
-          {text}
-        </li>
-      ))}
-    </ul>
+    <div role="status">
+      <ul class="findings">
+        {found.length === 0 && <li class="good">All is well.</li>}
+        {found.map(({ level, text }) => (
+          <li key={text} class={level}>
+            {text}
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
