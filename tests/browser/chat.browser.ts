@@ -55,7 +55,8 @@ it('brings three people together in turn', async () => {
 });
 
 it('can be used with the keyboard alone', async () => {
-  const [ann, bob] = [await stage.arriveAt(0), await stage.arriveAt(1)];
+  const [bob, ann] = [await stage.arriveAt(0), await stage.arriveAt(1)];
+  await ann.page.bringToFront();
   const press = async (...keys: string[]) => {
     for (const key of keys) await ann.page.keyboard.press(key);
   };
@@ -101,8 +102,16 @@ it('tells those who hear it each message and each change once', async () => {
   const [ann, bob] = await stage.pair();
   await bob.write('Good evening');
   await ann.sees('Good evening');
+  // As when another tab is in front.
+  await ann.page.evaluate(() => Object.defineProperty(document, 'hidden', { value: true, configurable: true }));
   await bob.button(texts.stop).click();
   await ann.phase('ended');
+  expect(await ann.page.title()).toBe(`(1) ${texts.name}`);
+  await ann.page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { value: false });
+    document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
+  });
+  expect(await ann.page.title()).toBe(texts.name);
   expect(await ann.said.allTextContents()).toEqual([
     texts.searching,
     texts.chatStarted,

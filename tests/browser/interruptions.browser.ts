@@ -38,6 +38,7 @@ it('goes on while nodes are replaced', async () => {
   await Promise.all([ann.connected(), bob.connected()]);
   await goesOn(ann, bob, ['me: before']);
   expect(await stage.cluster.node(2).metric('passerby_users{state="paired"}')).toBe(2);
+  expect(await ann.look('drained')).toEqual([]);
 });
 
 it('says that it connects again while no node can be reached, and goes on then', async () => {
@@ -151,4 +152,20 @@ it('goes on in a second window, and comes back from there', async () => {
   expect(await bob.messages()).toEqual(['one', 'two', 'me: three', 'me: four', 'five']);
   ann.page = second;
   await ann.sees(texts.replacedTitle);
+});
+
+it('lets one press Start before there is a connection', async () => {
+  const ann = await stage.arrive();
+  await ann.connected();
+  await ann.context.routeWebSocket(/socket\.io/, () => undefined);
+  await ann.page.reload();
+  await ann.sees(texts.returning);
+  expect(await ann.look('returning')).toEqual([]);
+  await ann.page.evaluate(() => sessionStorage.clear());
+  await ann.page.reload();
+  await ann.search();
+  await ann.sees(texts.connecting);
+  expect(await ann.look('connecting')).toEqual([]);
+  await ann.button(texts.stopSearching).click();
+  await ann.phase('home');
 });

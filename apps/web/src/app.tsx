@@ -9,6 +9,7 @@ import { Mark } from './mark.tsx';
 import { MessageLog } from './message-log.tsx';
 import { Searching } from './searching.tsx';
 import { texts } from './texts.ts';
+import { useUnreadTitle } from './use-unread-title.ts';
 import type { View } from './view.ts';
 
 export interface Part {
@@ -20,6 +21,7 @@ export interface Part {
 export function App({ view, screen }: Part) {
   const [link, setLink] = useState<string>();
   useEscape(screen, link !== undefined);
+  useUnreadTitle(view.entries.at(-1));
   const { phase, closed, lobby } = view;
   const inChat = phase === 'chatting' || phase === 'ended';
   return (

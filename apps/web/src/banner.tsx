@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Part } from './app.tsx';
-import { waitSentence } from './chat-screen.ts';
 import { texts } from './texts.ts';
+import { waitSentence } from './trouble-sentence.ts';
 import type { Trouble, View } from './view.ts';
 
 /** What is the matter, above the place where one writes: at most one thing at a time, and what the operator says. */

@@ -1,6 +1,7 @@
-import { type Chat, ChatError, type ChatErrorCode, type OwnMessage } from '@passerby/client';
+import { type Chat, ChatError, type OwnMessage } from '@passerby/client';
 import { Later } from './later.ts';
 import { texts } from './texts.ts';
+import { troubleSentence } from './trouble-sentence.ts';
 import { type Entry, firstView, type Phase, type Trouble, type View } from './view.ts';
 
 /** More lines than this are not kept on the screen. */
@@ -35,7 +36,7 @@ export class ChatScreen {
   readonly #keys = new Map<OwnMessage, number>();
   #lastKey = 0;
   /** The command that has no answer yet. */
-  #command: Command | undefined;
+  #pending: { command: Command } | undefined;
   /** What the user tried last, for `tryAgain`. */
   #failed: Command | undefined;
   readonly #awayNotice = new Later();
@@ -83,7 +84,7 @@ export class ChatScreen {
   /** The first time only says what the second one does. */
   escape(): void {
     const { phase, closed } = this.#view;
-    if (closed || phase === 'searching' || phase === 'returning') return;
+    if (closed || (phase !== 'chatting' && phase !== 'ended')) return;
     if (this.#view.escaping) {
       this.#escape.cancel();
       this.#set({ escaping: false });
@@ -126,13 +127,13 @@ export class ChatScreen {
 
   #listen(chat: Chat): void {
     chat.on('state', state => {
-      if (this.#command === 'endChat') return;
+      if (this.#pending?.command === 'endChat') return;
       if (state === 'waiting') this.#enter('searching');
       // A user who was away for too long has lost the place in the queue, but still wants a partner.
-      else if (state === 'idle' && this.#view.phase === 'searching' && !this.#command) this.#carryOut('search');
+      else if (state === 'idle' && this.#view.phase === 'searching' && !this.#pending) this.#carryOut('search');
     });
     chat.on('matched', ({ sessionId, partnerAway }) => {
-      if (this.#command === 'endChat') return;
+      if (this.#pending?.command === 'endChat') return;
       const restored = this.#view.phase === 'returning';
       this.#keys.clear();
       this.#set({ entries: [], sessionId, partnerTyping: false });
@@ -141,7 +142,7 @@ export class ChatScreen {
       this.#setPartnerAway(partnerAway);
     });
     chat.on('message', ({ message }) => {
-      if (this.#command === 'endChat') return;
+      if (this.#pending?.command === 'endChat') return;
       this.#add({ key: this.#newKey(), from: 'partner', text: message });
       this.#options.announce(texts.fromStranger(message));
     });
@@ -208,7 +209,8 @@ export class ChatScreen {
 
   #carryOut(command: Command): void {
     const before = this.#view.phase;
-    this.#command = command;
+    const pending = { command };
+    this.#pending = pending;
     this.#failed = undefined;
     this.#clearTrouble();
     // Shown as done at once: without a connection it takes a while, and what cannot be done is told.
@@ -218,10 +220,10 @@ export class ChatScreen {
     const chat = this.#chat;
     chat[command]().then(
       () => {
-        if (this.#command === command) this.#command = undefined;
+        if (this.#pending === pending) this.#pending = undefined;
       },
       error => {
-        if (this.#command === command) this.#command = undefined;
+        if (this.#pending === pending) this.#pending = undefined;
         if (chat !== this.#chat || chat.connection === 'closed') return;
         this.#enter(this.#phaseAfter(before));
         this.#failed = command;
@@ -304,17 +306,4 @@ export class ChatScreen {
   setOffline(offline: boolean): void {
     this.#set({ offline });
   }
-}
-
-function troubleSentence(code: ChatErrorCode, of: Trouble['of'], retryAfterMs: number | undefined): string {
-  const what = texts.errors[code] ?? texts.errors.UNAVAILABLE;
-  return retryAfterMs === undefined || of === 'text' ? what : `${what} ${waitSentence(of, retryAfterMs)}`;
-}
-
-/** What comes of trouble, and when. */
-export function waitSentence(of: Trouble['of'], ms: number): string {
-  const seconds = Math.ceil(ms / 1000);
-  if (of === 'messages') return seconds > 0 ? texts.sendsIn(seconds) : texts.sendsNow;
-  if (of === 'connection') return seconds > 0 ? texts.triesIn(seconds) : texts.triesNow;
-  return seconds > 0 ? texts.canTryIn(seconds) : texts.canTryNow;
 }

@@ -13,7 +13,7 @@ let screen: ChatScreen | undefined;
 
 fitKeyboard();
 // A tab that is a copy of another has its chat: the newer tab goes on with it.
-void start(storage?.length ? await twins?.ask() : undefined);
+start(twins?.mayExist ? await twins.ask() : undefined);
 
 function start(takeOver: string | undefined): void {
   const root = document.getElementById('app');

@@ -13,12 +13,16 @@ export interface TwinTabsOptions {
  * it is handed from one to another, so that no message is lost on the way.
  */
 export class TwinTabs {
+  /** Whether this tab is a copy, or was loaded again: a new tab has no twins yet. */
+  readonly mayExist: boolean;
   readonly #channel: BroadcastChannel;
   #waiting: ((saved: string) => void) | undefined;
 
   constructor({ storage, handOver }: TwinTabsOptions) {
     // Copied with the tab, so that copies can find each other; other tabs have another one.
-    const name = storage.getItem('passerby-tab') ?? String(crypto.getRandomValues(new BigUint64Array(1)));
+    const found = storage.getItem('passerby-tab');
+    const name = found ?? String(crypto.getRandomValues(new BigUint64Array(1)));
+    this.mayExist = found !== null;
     storage.setItem('passerby-tab', name);
     this.#channel = new BroadcastChannel(`passerby-${name}`);
     this.#channel.addEventListener('message', ({ data }: MessageEvent<Note>) => {

@@ -122,8 +122,11 @@ export class Visitor {
   /** By how many px the page is wider than the screen, with all that is in it. */
   async overflow(): Promise<number> {
     return this.page.evaluate(() => {
-      const all = [...document.querySelectorAll('.page, .page *')].map(each => each.getBoundingClientRect().right);
-      return Math.max(0, Math.ceil(Math.max(...all) - innerWidth));
+      const all = [...document.querySelectorAll('.page, .page *:not(.visually-hidden)')];
+      const beyond = all.map(each => each.getBoundingClientRect().right - innerWidth);
+      // Text that does not fit makes what is around it scroll.
+      const boxes = all.filter(each => getComputedStyle(each).overflowX !== 'visible');
+      return Math.max(0, ...beyond.map(Math.ceil), ...boxes.map(each => each.scrollWidth - each.clientWidth));
     });
   }
 
