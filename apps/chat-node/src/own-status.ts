@@ -3,8 +3,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { ChatService, NodeStatus } from '@passerby/core';
 import type { Metrics } from './metrics.ts';
 
-/** How precisely the delay of the event loop is measured, in ms. */
-const resolutionMs = 20;
+/** How often the event loop is looked at, in ms. Much more often would be most of what an idle node does. */
+const resolutionMs = 100;
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
