@@ -23,7 +23,7 @@ RUN npm install --no-save
 COPY . .
 RUN npx turbo run build --filter=@passerby/chat-node --filter=@passerby/recorder
 RUN mkdir /built \
-  && cp -r --parents apps/*/dist apps/web/public packages/*/dist packages/redis/lua prisma/migrations /built
+  && cp -r --parents apps/*/dist apps/web/status/dist packages/*/dist packages/redis/lua prisma/migrations /built
 
 FROM base
 ENV NODE_ENV=production

@@ -126,6 +126,7 @@ describe('values of any kind', () => {
     fc.string({ unit: 'binary', maxLength: 600 }),
     fc.record({ message: fc.oneof(fc.string({ unit: 'binary' }), fc.jsonValue()), id: fc.string(), at: fc.integer() }),
     fc.record({ text: fc.string() }),
+    fc.record({ sessionId: fc.string(), typing: fc.oneof(fc.boolean(), fc.jsonValue()) }),
     fc.record({ text: fc.anything({ maxDepth: 1 }) }),
     fc.constantFrom<unknown>(
       ...[undefined, null, '', 0, -1, 1e308, true, [], {}, [[]], { message: {} }, { message: null, text: [] }],
@@ -136,7 +137,7 @@ describe('values of any kind', () => {
   );
   const event = fc.oneof(
     { weight: 4, arbitrary: fc.constant('message') },
-    fc.constantFrom('search', 'Message', 'error', '__proto__', 'constructor', 'toString', 'hasOwnProperty'),
+    fc.constantFrom('search', 'typing', 'Message', 'error', '__proto__', 'constructor', 'toString', 'hasOwnProperty'),
     fc.string({ maxLength: 20 }).filter(name => !/^(skip|end_chat|connect.*|disconnect.*|.*Listener)$/.test(name)),
   );
 
@@ -480,6 +481,19 @@ describe('limits', () => {
     expect(await ann.ask('skip')).toMatchObject({ error: { code: 'TOO_MANY_REQUESTS', message: 'Too many requests' } });
     expect(await eve.ask('end_chat')).toMatchObject({ ok: true });
     await askUntilAllowed(ann, 'end_chat');
+  });
+
+  it('hold for word of typing, apart from messages', async () => {
+    await limitedNode({ LIMIT_USER_MESSAGES: '2/1' });
+    const [ann, bob] = [await connect(limited.url), await connect(other.url)];
+    const sessionId = await pair(ann, bob);
+    const typing = { sessionId, typing: true };
+    const replies = await Promise.all([1, 2, 3].map(() => ann.ask('typing', typing)));
+    expect(replies.map(({ ok }) => ok)).toEqual([true, true, false]);
+    expect(replies.at(-1)).toMatchObject({ error: { code: 'TOO_MANY_REQUESTS', retryAfterMs: expect.any(Number) } });
+    expect(await ann.ask('message', 'hello')).toMatchObject({ ok: true });
+    await askUntilAllowed(ann, 'typing', typing);
+    expect(await ann.ask('typing', { ...typing, typing: 'yes' })).toMatchObject({ error: { code: 'INVALID_INPUT' } });
   });
 
   it('hold for all users of an address together', async () => {

@@ -31,11 +31,11 @@ export class RedisPool {
     return redis;
   }
 
-  /** The names of the pool's keys, without those that last: the outbox, which a recorder empties, and the limits. */
+  /** The names of the pool's keys, without those that last: the outbox, which a recorder empties, what it says, and the limits. */
   async keys(): Promise<string[]> {
     const redis = this.#connections[0] ?? (await this.connect());
     const keys = await redis.keys(`${this.prefix}:*`);
-    return keys.filter(key => !/:(outbox|epoch)$/.test(key) && !key.startsWith(`${this.prefix}:limit:`));
+    return keys.filter(key => !/:(outbox|epoch|recorder)$/.test(key) && !key.startsWith(`${this.prefix}:limit:`));
   }
 
   /** Resolves when the registry holds no user: all that the clients of the test did is over. */
@@ -55,7 +55,7 @@ export class RedisPool {
     const redis = this.#connections[0] ?? (await this.connect());
     const lasting = await redis.keys(`${this.prefix}:limit:*`);
     const inPool = (name: string) => `${this.prefix}:{${this.pool}}:${name}`;
-    await redis.del(inPool('outbox'), inPool('refused'), inPool('epoch'), ...lasting);
+    await redis.del(inPool('outbox'), inPool('refused'), inPool('epoch'), inPool('recorder'), ...lasting);
     await Promise.all(
       this.#connections.map(async connection => {
         const ended = once(connection, 'end');

@@ -5,8 +5,8 @@ import type { EndState, SessionRow } from './history.ts';
 import { livingNodeIds } from './logs.ts';
 import type { World } from './world.ts';
 
-/** Keys that are there as long as a node is. */
-const lasting = /:(leases|epoch)$/;
+/** Keys that are there as long as a node or the recorder is. */
+const lasting = /:(leases|epoch|nodes|recorder)$/;
 
 /**
  * What is left in Redis and PostgreSQL when all clients are gone. Waits, up to `withinMs`, until nothing is left that should

@@ -8,11 +8,13 @@ import type { ChatServer, ChatSocket } from './socket-server.ts';
 export interface AcceptConnectionsOptions extends SocketEventsOptions {
   clients: SocketClients;
   addressOf: (request: IncomingMessage) => string;
+  /** Is told of each user who has been welcomed. */
+  greet: (userId: string) => void;
 }
 
 /** Makes each connection that the limits allow a user, until it closes: a new one, or one who resumes. */
 export function acceptConnections(io: ChatServer, options: AcceptConnectionsOptions): void {
-  const { service, clients, limits, metrics, log, addressOf } = options;
+  const { service, clients, limits, metrics, log, addressOf, greet } = options;
 
   const count = async (socket: ChatSocket): Promise<void> => {
     // Before anything that the client chose is counted: Redis remembers what it counts.
@@ -71,9 +73,11 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
       clients.attach(socket.id, socket);
       return socket.id;
     }
-    return service.resume(socket.id, resume === true ? undefined : resume, {
+    const userId = await service.resume(socket.id, resume === true ? undefined : resume, {
       attach: userId => clients.attach(userId, socket),
       isOpen: () => socket.connected,
     });
+    greet(userId);
+    return userId;
   };
 }

@@ -1,12 +1,19 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { cleanText } from '@passerby/protocol';
 import express, { type RequestHandler, type Router } from 'express';
+import type { PoolWatch } from './pool-watch.ts';
 import type { ChatServer } from './socket-server.ts';
 
 const maxAnnouncementCharacters = 500;
 
-/** What an operator can do to everyone on every node, with the admin token as bearer token. */
-export function adminRoutes(io: ChatServer, adminToken: string): Router {
+export interface AdminRoutesOptions {
+  io: ChatServer;
+  watch: Pick<PoolWatch, 'read' | 'samplesSince'>;
+  adminToken: string;
+}
+
+/** What an operator can see and do, on every node for all of them, with the admin token as bearer token. */
+export function adminRoutes({ io, watch, adminToken }: AdminRoutesOptions): Router {
   const router = express.Router();
   router.use(requireToken(adminToken), express.json({ limit: '8kb' }));
 
@@ -19,6 +26,17 @@ export function adminRoutes(io: ChatServer, adminToken: string): Router {
     }
     io.emit('announcement', { message, at: Date.now() });
     response.status(202).end();
+  });
+
+  router.get('/status', async (request, response) => {
+    response.set('cache-control', 'no-store');
+    const since = Number(request.query.since ?? 0);
+    try {
+      const pool = await watch.read();
+      response.json({ ...pool, samples: watch.samplesSince(Number.isFinite(since) ? since : 0) });
+    } catch {
+      response.status(503).json({ error: 'Redis cannot be reached.' });
+    }
   });
 
   router.delete('/users/:userId', (request, response) => {

@@ -1,24 +1,44 @@
-import express, { type ErrorRequestHandler, type Express, type Router } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Router } from 'express';
 import helmet from 'helmet';
+import sirv from 'sirv';
 import type { Metrics } from './metrics.ts';
 
 export interface HttpAppOptions {
   /** Whether users can be taken now. */
   isReady: () => boolean;
   metrics: Metrics;
-  /** The folder whose files are served at `/`. */
+  /** The folder whose files are served at `/`, compressed where there is a compressed one. Read once. */
   pageFolder: string;
-  /** Served below `/admin`. Without it there is nothing there. */
-  admin?: Router;
+  /** For operators. Without it there is nothing at `/admin` and at `/status`. */
+  admin?: {
+    /** Served below `/admin`. */
+    routes: Router;
+    /** The folder whose files are served at `/status/`. The page there asks for the admin token. */
+    pageFolder: string;
+  };
 }
+
+/** The page is made of files of its own node, and talks with that node alone. */
+const pagePolicy = {
+  'default-src': ["'none'"],
+  'script-src': ["'self'"],
+  'style-src': ["'self'"],
+  'img-src': ["'self'"],
+  'connect-src': ["'self'"],
+  'base-uri': ["'none'"],
+  'form-action': ["'none'"],
+  'frame-ancestors': ["'none'"],
+  'require-trusted-types-for': ["'script'"],
+  'trusted-types': ["'none'"],
+};
 
 /** What a node answers over plain HTTP: the page, whether it is well, and its figures. */
 export function createHttpApp({ isReady, metrics, pageFolder, admin }: HttpAppOptions): Express {
   const app = express();
   app.use(
     helmet({
+      contentSecurityPolicy: { useDefaults: false, directives: pagePolicy },
       // TLS ends at the load balancer, which also decides about HTTPS.
-      contentSecurityPolicy: { directives: { 'upgrade-insecure-requests': null } },
       strictTransportSecurity: false,
     }),
   );
@@ -32,13 +52,36 @@ export function createHttpApp({ isReady, metrics, pageFolder, admin }: HttpAppOp
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
-  if (admin) app.use('/admin', admin);
-  app.use(express.static(pageFolder));
+  if (admin) {
+    app.use('/admin', admin.routes);
+    app.use('/status', withSlash, servePage(admin.pageFolder));
+  }
+  app.use(servePage(pageFolder));
   app.use((_request, response) => {
     response.status(404).json({ error: 'There is nothing here.' });
   });
   app.use(answerError);
   return app;
+}
+
+/** The files of a page lie below it, wherever a proxy may put that. */
+const withSlash: RequestHandler = ({ originalUrl }, response, next) => {
+  const [path = '', query] = originalUrl.split('?', 2);
+  if (path.endsWith('/') || path.includes('/', 1)) next();
+  else response.redirect(308, `status/${query === undefined ? '' : `?${query}`}`);
+};
+
+/** The names of the files in `assets` tell their contents: those may be kept for ever, and the page itself must be asked for. */
+function servePage(folder: string): RequestHandler {
+  return sirv(folder, {
+    brotli: true,
+    gzip: true,
+    etag: true,
+    setHeaders: (response, path) => {
+      const lasting = path.startsWith('/assets/');
+      response.setHeader('Cache-Control', lasting ? 'public, max-age=31536000, immutable' : 'no-cache');
+    },
+  });
 }
 
 /** Express itself would answer with a page that shows where in the code it happened, and write to stderr. */

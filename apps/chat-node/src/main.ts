@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ChatService, Lease } from '@passerby/core';
-import { connectRedis, RedisNodeBus, RedisPairStore, whenReady } from '@passerby/redis';
+import { connectRedis, RedisNodeBus, RedisOutbox, RedisPairStore, RedisStatusBoard, whenReady } from '@passerby/redis';
 import { createAdapter } from '@socket.io/redis-adapter';
 import { type Logger, pino } from 'pino';
 import { acceptConnections } from './accept-connections.ts';
@@ -16,6 +16,8 @@ import { type Config, ConfigError, readConfig } from './config.ts';
 import { drain } from './drain.ts';
 import { createHttpApp } from './http-app.ts';
 import { Metrics } from './metrics.ts';
+import { OwnStatus } from './own-status.ts';
+import { PoolWatch } from './pool-watch.ts';
 import { rateLimits } from './rate-limits.ts';
 import { SocketClients } from './socket-clients.ts';
 import { createSocketServer } from './socket-server.ts';
@@ -69,13 +71,25 @@ async function run(config: Config): Promise<void> {
   const service = new ChatService({ store, bus, clients, lease, meter: metrics, log });
   // Without its subscriber a node would pair users and not hear of it.
   const isReady = () => !stopping && service.ready && subscriber.status === 'ready';
+  const watch = new PoolWatch({
+    board: new RedisStatusBoard(redis, location),
+    outbox: new RedisOutbox(redis, location),
+    own: new OwnStatus({ service, metrics, isDraining: () => stopping }),
+    ...{ service, clients, lease },
+  });
   const app = createHttpApp({
     isReady,
     metrics,
-    pageFolder: dirname(fileURLToPath(import.meta.resolve('@passerby/web/public/index.html'))),
-    ...(config.ADMIN_TOKEN && { admin: adminRoutes(io, config.ADMIN_TOKEN) }),
+    pageFolder: folderOf('@passerby/web/dist/index.html'),
+    ...(config.ADMIN_TOKEN && {
+      admin: {
+        routes: adminRoutes({ io, watch, adminToken: config.ADMIN_TOKEN }),
+        pageFolder: folderOf('@passerby/web/status/dist/index.html'),
+      },
+    }),
   });
   metrics.observe(service, lease, isReady);
+  metrics.observePool(() => watch.known);
   acceptConnections(io, {
     service,
     clients,
@@ -83,6 +97,7 @@ async function run(config: Config): Promise<void> {
     addressOf: clientAddress(config.TRUST_PROXY),
     metrics,
     log,
+    greet: userId => watch.greet(userId),
     maxMessageCharacters: config.MAX_MESSAGE_CHARACTERS,
   });
 
@@ -92,7 +107,12 @@ async function run(config: Config): Promise<void> {
     stopping = true;
     log.info({ signal }, 'Stopping.');
     if (signal === 'SIGTERM') await drain({ service, clients, drainMs: config.DRAIN_MS, signal: hurry.signal });
-    const left = await Promise.race([service.stop().then(() => true), delay(leaveWithinMs)]).catch(() => false);
+    const leave = async () => {
+      await service.stop();
+      await watch.stop();
+      return true;
+    };
+    const left = await Promise.race([leave(), delay(leaveWithinMs)]).catch(() => false);
     if (!left) log.warn('Redis could not be told that this node stops. Its lease will lapse, and its chats end then.');
     // Clients that do not answer a farewell would keep the server open for 30 s.
     await Promise.race([io.close(), delay(farewellMs)]);
@@ -105,7 +125,13 @@ async function run(config: Config): Promise<void> {
   await listen(http, config);
   log.info({ port: (http.address() as AddressInfo).port }, 'Listening.');
   await Promise.all([whenReady(redis, 5000), whenReady(subscriber, 5000)]);
-  if (!stopping) await service.start();
+  if (stopping) return;
+  await service.start();
+  if (!stopping) watch.start();
+}
+
+function folderOf(file: string): string {
+  return dirname(fileURLToPath(import.meta.resolve(file)));
 }
 
 async function listen(http: Server, { PORT, HOST }: Config): Promise<void> {

@@ -1,6 +1,11 @@
-import type { ChatService, Lease, Meter } from '@passerby/core';
+import type { ChatService, Lease, Meter, NodeStatus } from '@passerby/core';
 import type { ErrorCode } from '@passerby/protocol';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { PoolReport } from './pool-watch.ts';
+
+/** So many waits are remembered, and for so long, in ms: from all nodes together, enough to tell what is usual now. */
+const mostWaits = 20;
+const waitsLastMs = 5 * 60_000;
 
 /** How often the event loop is looked at, in ms. The library's default of 10 is most of what an idle node does. */
 const loopSampleMs = 100;
@@ -20,13 +25,17 @@ export class Metrics implements Meter {
     registers: [this.registry],
   });
 
+  /** Those of users who did not find somebody at once. */
+  #waits: { at: number; ms: number }[] = [];
+
   constructor() {
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: loopSampleMs });
     for (const route of ['local', 'remote']) this.#messages.inc({ route }, 0);
   }
 
-  matched(): void {
+  matched(waitedMs: number): void {
     this.#matches.inc();
+    if (waitedMs > 0) this.#waits = [...this.#waits.slice(1 - mostWaits), { at: performance.now(), ms: waitedMs }];
   }
 
   relayed(route: 'local' | 'remote'): void {
@@ -39,6 +48,18 @@ export class Metrics implements Meter {
 
   errorSent(code: ErrorCode): void {
     this.#errors.inc({ code });
+  }
+
+  /** What has been counted so far. */
+  async totals(): Promise<Pick<NodeStatus, 'matches' | 'messages' | 'errors'>> {
+    const [matches, messages, errors] = await Promise.all([this.#matches, this.#messages, this.#errors].map(sumsOf));
+    return { matches: total(matches), messages: total(messages), errors: errors ?? {} };
+  }
+
+  /** How long those waited who were matched in the last minutes, in ms. */
+  recentWaitsMs(): number[] {
+    const since = performance.now() - waitsLastMs;
+    return this.#waits.flatMap(({ at, ms }) => (at > since ? [Math.round(ms)] : []));
   }
 
   scriptTook(script: string, seconds: number): void {
@@ -71,7 +92,49 @@ export class Metrics implements Meter {
     });
   }
 
+  /** Adds what is known of the whole pool: every node says the same, so it is not to be added up. */
+  observePool(known: () => PoolReport | undefined): void {
+    const gauge = (name: string, help: string, value: (pool: PoolReport) => number) =>
+      new Gauge({
+        name: `passerby_pool_${name}`,
+        help: `${help} Of the whole pool, and the same on every node: take the greatest, not the sum.`,
+        registers: [this.registry],
+        collect() {
+          const pool = known();
+          if (pool) this.set(value(pool));
+          else this.remove();
+        },
+      });
+    const count = (nodes: PoolReport['nodes'], is: (node: PoolReport['nodes'][0]) => boolean | undefined) =>
+      nodes.filter(is).length;
+    gauge('nodes', 'Nodes with a lease.', ({ nodes }) => count(nodes, node => !node.lapsed));
+    gauge('lapsed_nodes', 'Nodes whose lease lapsed, and whose users are not taken over yet.', ({ nodes }) =>
+      count(nodes, node => node.lapsed),
+    );
+    gauge('draining_nodes', 'Nodes that are being stopped.', ({ nodes }) =>
+      count(nodes, node => node.last?.status.draining),
+    );
+    gauge('waiting_users', 'Users in the queue.', ({ waiting }) => waiting);
+    gauge('oldest_wait_seconds', 'How long the first in the queue has waited.', pool => pool.oldestWaitMs / 1000);
+    gauge(
+      'outbox_lag_seconds',
+      'Age of the oldest fact that waits for the recorder.',
+      pool => pool.outbox.oldestAgeMs / 1000,
+    );
+    gauge('recording', '1 while a recorder says that it records.', pool => (pool.recorder?.status.recording ? 1 : 0));
+  }
+
   #counter(name: string, help: string, labelNames: string[] = []): Counter<string> {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
+}
+
+/** The values of a counter, by their one label. */
+async function sumsOf(counter: Counter<string>): Promise<{ [label: string]: number }> {
+  const { values } = await counter.get();
+  return Object.fromEntries(values.map(({ labels, value }) => [String(Object.values(labels)[0] ?? ''), value]));
+}
+
+function total(sums: { [label: string]: number } = {}): number {
+  return Object.values(sums).reduce((sum, value) => sum + value, 0);
 }

@@ -15,6 +15,8 @@ export interface RateLimits {
   receipt(userId: string, address: string): void;
   /** Counts any other event. Throws `TOO_MANY_REQUESTS`. */
   request(userId: string, address: string): void;
+  /** Counts a `typing` event. Throws `TOO_MANY_REQUESTS`. */
+  typing(userId: string, address: string): void;
   /** Counts a user's resuming. Rejects with `TOO_MANY_REQUESTS`. */
   resume(userId: string): Promise<void>;
   /** Counts a new connection. Rejects with `TOO_MANY_CONNECTIONS`. */
@@ -29,7 +31,8 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
   if (config.RATE_LIMITS === 'off') {
     const allowed = () => undefined;
     const admitted = () => Promise.resolve();
-    return { message: allowed, request: allowed, receipt: allowed, resume: admitted, connection: admitted };
+    const counted = { message: allowed, receipt: allowed, typing: allowed, request: allowed };
+    return { ...counted, resume: admitted, connection: admitted };
   }
   const userMessages = new WindowCounter(config.LIMIT_USER_MESSAGES);
   const userRequests = new WindowCounter(config.LIMIT_USER_REQUESTS);
@@ -37,6 +40,8 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
   const addressRequests = new WindowCounter(config.LIMIT_ADDRESS_REQUESTS);
   // A client acknowledges a message at most once, and seldom each one by itself.
   const userReceipts = new WindowCounter(config.LIMIT_USER_MESSAGES);
+  // Apart from them, so that whoever types a lot can still receive.
+  const userTyping = new WindowCounter(config.LIMIT_USER_MESSAGES);
   const inRedis = (name: string, limit: Limit) =>
     new RateLimiterRedis({
       storeClient: redis,
@@ -54,6 +59,7 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
       count(addressMessages, address, 'TOO_MANY_MESSAGES');
     },
     receipt: userId => count(userReceipts, userId, 'TOO_MANY_REQUESTS'),
+    typing: userId => count(userTyping, userId, 'TOO_MANY_REQUESTS'),
     request(userId, address) {
       count(userRequests, userId, 'TOO_MANY_REQUESTS');
       count(addressRequests, address, 'TOO_MANY_REQUESTS');

@@ -6,6 +6,7 @@ import {
   parseMessage,
   parseNumbering,
   parseReceipt,
+  parseTyping,
 } from '@passerby/protocol';
 import type { Logger } from 'pino';
 import { cutOffIfStalled } from './cut-off-if-stalled.ts';
@@ -105,6 +106,8 @@ class SocketEvents {
         return this.#message(input);
       case 'received':
         return this.#received(input);
+      case 'typing':
+        return this.#typing(input);
       case 'search':
         return this.#request(isSearchOptions(input) ? userId => service.search(userId) : () => fail('INVALID_INPUT'));
       case 'skip':
@@ -137,6 +140,16 @@ class SocketEvents {
     };
   }
 
+  #typing(input: unknown): Action {
+    const { service } = this.#options;
+    const notice = parseTyping(input);
+    return async userId => {
+      if (!notice) throw new ChatError('INVALID_INPUT');
+      await service.tellTyping(userId, notice);
+      return () => ({});
+    };
+  }
+
   #request(run: (userId: string) => Promise<void>): Action {
     const { service } = this.#options;
     return async userId => {
@@ -159,8 +172,8 @@ class SocketEvents {
 }
 
 /** Which limit an event counts for. */
-function kindOf(event: string): 'message' | 'receipt' | 'request' {
-  if (event === 'message') return 'message';
+function kindOf(event: string): 'message' | 'receipt' | 'typing' | 'request' {
+  if (event === 'message' || event === 'typing') return event;
   return event === 'received' ? 'receipt' : 'request';
 }
 

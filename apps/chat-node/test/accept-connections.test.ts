@@ -32,6 +32,8 @@ let io: ChatServer;
 let service: ChatService;
 let store: HeldStore;
 let clients: ChatClient[];
+/** Who was greeted. */
+let greeted: string[];
 /** What was counted, in order: the name of the limit and the key. */
 let counted: string[][];
 /** The limit of connections of an address: what it waits for, and whether it then refuses. */
@@ -56,6 +58,7 @@ async function connect(auth: object): Promise<ChatClient> {
 
 beforeEach(async () => {
   counted = [];
+  greeted = [];
   clients = [];
   connectionLimit = async () => undefined;
   const channels = new MemoryChannels();
@@ -71,6 +74,7 @@ beforeEach(async () => {
     message: userId => count('message', userId),
     request: userId => count('request', userId),
     receipt: userId => count('receipt', userId),
+    typing: userId => count('typing', userId),
     resume: userId => count('resume', userId),
     connection: async address => {
       await count('connection', address);
@@ -78,7 +82,17 @@ beforeEach(async () => {
     },
   };
   const addressOf = () => 'home';
-  acceptConnections(io, { service, clients: sockets, limits, metrics, log, addressOf, maxMessageCharacters: 500 });
+  const greet = (userId: string) => void greeted.push(userId);
+  acceptConnections(io, {
+    service,
+    clients: sockets,
+    limits,
+    metrics,
+    log,
+    addressOf,
+    greet,
+    maxMessageCharacters: 500,
+  });
   await service.start();
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
@@ -100,7 +114,9 @@ describe('the events of a connection that has not joined', () => {
     const release = stallStore();
     const client = await connect({ resume: `somebody.${secret}` });
     const early = Array.from({ length: 20 }, (_, n) => client.ask('message', `early ${n}`));
-    const refused = await Promise.all(['message', 'received', 'search', 'nothing'].map(event => client.ask(event)));
+    const refused = await Promise.all(
+      ['message', 'received', 'typing', 'search', 'nothing'].map(event => client.ask(event)),
+    );
     const error = {
       code: 'TOO_MANY_REQUESTS',
       message: errorTexts.TOO_MANY_REQUESTS,
@@ -121,7 +137,7 @@ describe('the events of a connection that has not joined', () => {
     io.on('connection', socket => socket.onAny((_event, input: object) => inputs.push(new WeakRef(input))));
     const release = stallStore();
     const client = await connect({ resume: `somebody.${secret}`, more: 'x' });
-    const events = ['message', 'received', 'search', 'skip', 'x'.repeat(1000)];
+    const events = ['message', 'received', 'typing', 'search', 'x'.repeat(1000)];
     const replies = Array.from({ length: 40 }, (_, n) =>
       client.ask(events[n % events.length] ?? '', { message: 'x'.repeat(10_000) }),
     );

@@ -7,10 +7,12 @@ import { ChatClient } from '../../../tests/support/chat-client.ts';
 import { adminRoutes } from '../src/admin-routes.ts';
 import { createHttpApp } from '../src/http-app.ts';
 import { Metrics } from '../src/metrics.ts';
+import type { PoolSample } from '../src/pool-history.ts';
 import type { ChatServer } from '../src/socket-server.ts';
 import { createSocketServer } from '../src/socket-server.ts';
 
-const pageFolder = fileURLToPath(new URL('../../web/public', import.meta.url));
+const pageFolder = fileURLToPath(new URL('../../web/dist', import.meta.url));
+const statusFolder = fileURLToPath(new URL('../../web/status/dist', import.meta.url));
 const log = { info: () => undefined, warn: () => undefined };
 const adminToken = '0123456789abcdef';
 
@@ -84,12 +86,32 @@ describe('a node over plain HTTP', () => {
     expect(answer.status).toBe(200);
     expect(await answer.text()).toContain('<!doctype html>');
     const policy = answer.headers.get('content-security-policy');
-    expect(policy).toContain("default-src 'self'");
+    expect(policy).toContain("default-src 'none'");
     expect(policy).toContain("script-src 'self'");
-    expect(policy).not.toContain('upgrade-insecure-requests');
+    expect(policy).not.toMatch(/unsafe|https?:|data:|\*|upgrade-insecure-requests/);
     expect(answer.headers.get('strict-transport-security')).toBeNull();
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
     expect(answer.headers.get('x-powered-by')).toBeNull();
+  });
+
+  it('lets browsers keep what never changes, ask for the page itself, and take both compressed', async () => {
+    const page = await get('/');
+    expect(page.headers.get('cache-control')).toBe('no-cache');
+    const etag = page.headers.get('etag') ?? '';
+    expect((await get('/', { headers: { 'if-none-match': etag } })).status).toBe(304);
+    const files = [...(await page.text()).matchAll(/(?:src|href)="\.?(\/assets\/[^"]+)"/g)].map(
+      ([, path = '']) => path,
+    );
+    expect(files.map(path => path.split('.').at(-1)).sort()).toEqual(['css', 'js', 'svg']);
+    for (const path of ['/', ...files]) {
+      for (const encoding of ['br', 'gzip', 'identity']) {
+        const answer = await get(path, { headers: { 'accept-encoding': encoding } });
+        expect([answer.status, answer.headers.get('content-encoding') ?? 'identity']).toEqual([200, encoding]);
+        expect(answer.headers.get('vary')).toContain('Accept-Encoding');
+        if (path !== '/') expect(answer.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+        await answer.arrayBuffer();
+      }
+    }
   });
 
   it('tells its figures', async () => {
@@ -128,6 +150,9 @@ describe('a node over plain HTTP', () => {
   it('has nothing for an operator without a token', async () => {
     const post = { method: 'POST', headers: { authorization: 'Bearer undefined' } };
     expect((await get('/admin/announcements', post)).status).toBe(404);
+    for (const path of ['/admin/status', '/status', '/status/', '/status/index.html', '/status.html']) {
+      expect((await get(path)).status).toBe(404);
+    }
     expect((await get('/admin/users/x', { ...post, method: 'DELETE' })).status).toBe(404);
   });
 
@@ -146,13 +171,21 @@ describe('a node over plain HTTP', () => {
 });
 
 describe('an operator', () => {
+  let watch: { read: jest.Mock; samplesSince: (at: number) => PoolSample[] };
   let io: ChatServer;
   let ann: ChatClient;
   let bob: ChatClient;
 
   beforeEach(async () => {
     io = createSocketServer(http, { allowedOrigins: [], isOpen: () => true });
-    app = createHttpApp({ ...newNode(), admin: adminRoutes(io, adminToken) });
+    watch = {
+      read: jest.fn(async () => ({ nodeId: 'n1', nodes: [] })),
+      samplesSince: at => [10, 20].filter(each => each > at) as unknown as PoolSample[],
+    };
+    app = createHttpApp({
+      ...newNode(),
+      admin: { routes: adminRoutes({ io, watch, adminToken }), pageFolder: statusFolder },
+    });
     await listen();
     io.on('connection', socket => socket.onAny((_event, acknowledge) => acknowledge({ ok: true })));
     [ann, bob] = await Promise.all([ChatClient.connect(url), ChatClient.connect(url, { transports: ['websocket'] })]);
@@ -179,6 +212,34 @@ describe('an operator', () => {
     }
   });
 
+  it('has a page that shows it, with files of its own, which asks for the token by itself', async () => {
+    const moved = await fetch(`${url}/status?a=b`, { redirect: 'manual' });
+    expect([moved.status, moved.headers.get('location')]).toEqual([308, 'status/?a=b']);
+    const page = await fetch(`${url}/status/`);
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html;charset=utf-8']);
+    expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
+    const html = await page.text();
+    const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file = '']) => file);
+    expect(files.length).toBeGreaterThanOrEqual(3);
+    for (const file of files) expect((await fetch(new URL(file, `${url}/status/`))).status).toBe(200);
+    expect(html).not.toContain(adminToken);
+    expect((await fetch(`${url}/status/nothing`)).status).toBe(404);
+  });
+
+  it('sees how the pool is, and how it was since a moment', async () => {
+    const { status, text } = await ask('GET', '/status');
+    expect([status, JSON.parse(text)]).toEqual([200, { nodeId: 'n1', nodes: [], samples: [10, 20] }]);
+    expect(JSON.parse((await ask('GET', '/status?since=10')).text).samples).toEqual([20]);
+    for (const odd of ['x', '', '1&since=2', '%00']) {
+      expect(JSON.parse((await ask('GET', `/status?since=${odd}`)).text).samples).toHaveLength(2);
+    }
+  });
+
+  it('is told that Redis cannot be reached', async () => {
+    watch.read.mockRejectedValue(new Error('a secret'));
+    expect(await ask('GET', '/status')).toEqual({ status: 503, text: '{"error":"Redis cannot be reached."}' });
+  });
+
   it('disconnects one user and nobody else', async () => {
     const gone = new Promise(resolve => {
       ann.socket.once('disconnect', resolve);
@@ -199,6 +260,8 @@ describe('an operator', () => {
     expect(await ask('POST', '/announcements', '{"message":"hello"}', headers)).toEqual(refused);
     expect(await ask('POST', '/announcements', 'not json', headers)).toEqual(refused);
     expect(await ask('DELETE', `/users/${ann.id}`, undefined, headers)).toEqual(refused);
+    expect(await ask('GET', '/status', undefined, headers)).toEqual(refused);
+    expect(watch.read).not.toHaveBeenCalled();
     expect(await ask('GET', '/nothing', undefined, headers)).toEqual(refused);
     expect(await ann.ask('still there?')).toEqual({ ok: true });
     expect(ann.received).toEqual([]);

@@ -140,10 +140,22 @@ describe.each([
   });
 });
 
+it.each(['receipt', 'typing'] as const)(
+  'word of a %s is counted like messages of the user, and apart from all else',
+  async what => {
+    const limits = nodeLimits(redis);
+    expect(await tries(4, () => limits[what]('ann', 'home'))).toEqual(['ok', 'ok', 'ok', 'TOO_MANY_REQUESTS']);
+    const other = what === 'receipt' ? 'typing' : 'receipt';
+    expect(await tries(1, () => limits[other]('ann', 'home'))).toEqual(['ok']);
+    expect(await tries(1, () => limits.message('ann', 'home'))).toEqual(['ok']);
+  },
+);
+
 it('no limit holds when they are off', async () => {
   const limits = nodeLimits(redis, { RATE_LIMITS: 'off' });
   expect(new Set(await tries(50, () => limits.connection('eve')))).toEqual(new Set(['ok']));
   expect(new Set(await tries(50, () => limits.message('eve', 'home')))).toEqual(new Set(['ok']));
   expect(new Set(await tries(50, () => limits.request('eve', 'home')))).toEqual(new Set(['ok']));
+  expect(new Set(await tries(50, () => limits.typing('eve', 'home')))).toEqual(new Set(['ok']));
   expect(await redis.exists(`${pool.prefix}:limit:connections:eve`)).toBe(0);
 });

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { adminTokenFrom } from './admin-token.ts';
 import { isReady, launchApp } from './app-process.ts';
 import type { Config } from './config.ts';
 import { requirePostgres, requireRedis } from './databases.ts';
@@ -26,6 +27,8 @@ export interface ClusterParts {
   readonly recorderPort: number;
   readonly redisUrl: string;
   readonly databaseUrl: string;
+  /** Holds the admin token of the nodes; undefined if it is a setting. */
+  readonly adminTokenFile: string | undefined;
   /** Holds the password of the database; undefined if the database is not the cluster's own. */
   readonly passwordFile: string | undefined;
 }
@@ -67,12 +70,15 @@ export class Cluster {
     });
     await this.#startTogether('Starting the recorder', [recorder]);
 
+    const adminTokenFile = config.adminToken === undefined ? join(config.dataDir, 'admin-token') : undefined;
+    const adminToken = adminTokenFile === undefined ? config.adminToken : await adminTokenFrom(adminTokenFile);
     // The public address, on this machine, says where a client comes from.
     const trusted = ['loopback', ...(config.host && isIP(config.host) ? [config.host] : [])].join();
     const nodes = nodePorts.map((port, index) =>
       this.#app(`Chat node ${index + 1}`, `chat-node-${index + 1}`, port, {
         REDIS_URL: redisUrl,
         TRUST_PROXY: trusted,
+        ...(adminToken !== undefined && { ADMIN_TOKEN: adminToken }),
       }),
     );
     await this.#startTogether(`Starting ${nodes.length === 1 ? 'a chat node' : `${nodes.length} chat nodes`}`, nodes);
@@ -81,7 +87,7 @@ export class Cluster {
       this.#publicAddress = new PublicAddress(nodes);
       await this.#publicAddress.listen(publicPort, config.host);
     });
-    return { publicPort, nodePorts, recorderPort, redisUrl, databaseUrl, passwordFile };
+    return { publicPort, nodePorts, recorderPort, redisUrl, databaseUrl, passwordFile, adminTokenFile };
   }
 
   /** Stops everything that has been started, in good order; a start under way fails. May be called more than once. */

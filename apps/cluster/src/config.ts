@@ -21,6 +21,8 @@ export interface Config {
   readonly postgresPort: PortChoice;
   /** The pools to record, as the recorder's setting. */
   readonly pools: string;
+  /** Opens the nodes' status page; undefined to make one. */
+  readonly adminToken: string | undefined;
   readonly dataDir: string;
   readonly projectDir: string;
 }
@@ -54,6 +56,7 @@ const settings = z.object({
     .regex(/^[\w-]+$/, 'POOL must be letters, digits, - and _.')
     .optional(),
   POOLS: z.string().default(''),
+  ADMIN_TOKEN: z.string().optional(),
   DATA_DIR: z.string().default('.data'),
 });
 
@@ -72,6 +75,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     postgresPort: { port: data.POSTGRES_PORT ?? data.PORT + 200, fixed: data.POSTGRES_PORT !== undefined },
     redisPort: { port: data.REDIS_PORT ?? data.PORT + 201, fixed: data.REDIS_PORT !== undefined },
     pools: data.POOLS || (data.POOL ?? ''),
+    adminToken: data.ADMIN_TOKEN,
     dataDir: isAbsolute(data.DATA_DIR) ? data.DATA_DIR : join(projectDir, data.DATA_DIR),
     projectDir,
   };

@@ -7,7 +7,11 @@ const mostSids = 100_000;
 const answerWithinMs = 60_000;
 const upgradeWithinMs = 10_000;
 
+/** What is for operators begins like this, as deploy/haproxy.cfg has it. Express reads paths without regard to case. */
+const notPublic = /^\/(metrics|admin|status)/i;
+
 const noNode = 'No chat node is ready at the moment. Try again in a few seconds.\n';
+const notThere = 'There is nothing here. What is for operators is at the address of each node.\n';
 const nodeFailed = 'The chat node did not answer. Try again.\n';
 
 export interface Upstream {
@@ -43,6 +47,10 @@ export class PublicAddress {
     });
     this.#proxy.on('error', (_error, _request, response) => this.#refuse(response, 502, nodeFailed));
     this.#server = createServer((request, response) => {
+      if (!isPublic(request)) {
+        response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end(notThere);
+        return;
+      }
       const upstream = this.#prepare(request);
       if (!upstream) return this.#refuse(response, 503, noNode);
       this.#proxy.web(request, response, { target: upstream.url, agent: this.#agent }).catch(answeredAlready);
@@ -128,6 +136,15 @@ export class PublicAddress {
       const reason = status === 502 ? 'Bad Gateway' : 'Service Unavailable';
       to.end([`HTTP/1.1 ${status} ${reason}`, ...lines, `content-length: ${text.length}`, '', text].join('\r\n'));
     }
+  }
+}
+
+function isPublic({ url = '' }: IncomingMessage): boolean {
+  try {
+    return !notPublic.test(decodeURIComponent(url.split('?', 1)[0] ?? ''));
+  } catch {
+    // No node could read it either.
+    return true;
   }
 }
 

@@ -12,6 +12,7 @@ export function summary(parts: ClusterParts, config: Config): string {
     ['public address', at(parts.publicPort)],
     ...parts.nodePorts.map((port, index) => [`chat node ${index + 1}`, at(port)]),
     ['recorder', at(parts.recorderPort, '/metrics')],
+    ['status page', at(parts.nodePorts[0] ?? 0, '/status')],
     ['Redis', `redis://${new URL(parts.redisUrl).host}`],
     ['PostgreSQL', `postgresql://${database.host}${database.pathname}`],
   ];
@@ -21,6 +22,7 @@ Passerby runs. Open ${at(parts.publicPort)} in two browser tabs and chat.
 
 ${rows.map(([name = '', where = '']) => `  ${name.padEnd(16)}${where}`).join('\n')}
 
+  Admin token:    ${parts.adminTokenFile ? `cat ${here(parts.adminTokenFile)}` : 'as ADMIN_TOKEN says'}; the status page asks for it
   Database:       psql ${address}
                   DATABASE_URL=${address} npx prisma studio
   Logs:           ${here(config.dataDir)}/logs/*.log

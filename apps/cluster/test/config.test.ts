@@ -11,6 +11,7 @@ describe('readConfig', () => {
       databaseUrl: undefined,
       postgresPort: { port: 3200, fixed: false },
       redisPort: { port: 3201, fixed: false },
+      adminToken: undefined,
       dataDir: expect.stringMatching(/\/\.data$/),
     });
   });
@@ -20,6 +21,7 @@ describe('readConfig', () => {
     expect(config).toMatchObject({ port: 4000, nodes: 3, redisUrl: undefined, pools: 'deep' });
     expect(config.postgresPort).toEqual({ port: 5432, fixed: true });
     expect(config.redisPort).toEqual({ port: 4201, fixed: false });
+    expect(readConfig({ ADMIN_TOKEN: 'secret' }).adminToken).toBe('secret');
     expect(readConfig({ POOL: 'a', POOLS: 'a,b' }).pools).toBe('a,b');
   });
 

@@ -116,6 +116,13 @@ describe('PublicAddress', () => {
     }
   });
 
+  it('keeps what is for operators to the addresses of the nodes', async () => {
+    for (const path of ['/metrics', '/admin/status', '/status', '/STATUS/x?y', '/%61dmin', '/status/index.html']) {
+      expect((await get(path)).status).toBe(404);
+    }
+    expect((await get('/?/status')).status).toBe(200);
+  });
+
   it('answers on IPv4 and IPv6', async () => {
     await expect(get('/')).resolves.toMatchObject({ status: 200 });
     const answer = await get('/', {}, '::1').catch((error: NodeJS.ErrnoException) => error.code);

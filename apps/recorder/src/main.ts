@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PrismaSessionLog } from '@passerby/database';
-import { connectRedis, RedisOutbox, RedisPairRegistry, whenReady } from '@passerby/redis';
+import { connectRedis, RedisOutbox, RedisPairRegistry, RedisStatusBoard, whenReady } from '@passerby/redis';
 import { pino } from 'pino';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { Metrics } from './metrics.ts';
@@ -34,8 +34,9 @@ async function run(config: Config): Promise<void> {
     const registry = new RedisPairRegistry(redis, location);
     const sessionLog = new PrismaSessionLog({ databaseUrl: config.DATABASE_URL, pool });
     const sweeper = new Sweeper({ sessionLog, registry, sweepEveryMs: config.SWEEP_EVERY_MS });
+    const board = new RedisStatusBoard(redis, location);
     const { BATCH_SIZE: batchSize, OUTBOX_HIGH_WATER: highWater } = config;
-    const recorder = new Recorder({ pool, outbox, sessionLog, sweeper, batchSize, highWater, metrics, log });
+    const recorder = new Recorder({ pool, outbox, sessionLog, board, sweeper, batchSize, highWater, metrics, log });
     return { redis, sessionLog, recorder };
   });
 

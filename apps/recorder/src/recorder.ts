@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Backlog,
@@ -6,6 +7,7 @@ import {
   RefusedFactsError,
   type SessionFact,
   type SessionLog,
+  type StatusBoard,
 } from '@passerby/core';
 import type { Logger } from 'pino';
 import type { Metrics } from './metrics.ts';
@@ -17,10 +19,17 @@ const firstRetryMs = 100;
 const longestRetryMs = 5_000;
 const measureEveryMs = 1_000;
 
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+const startedAt = Math.round(Date.now() - process.uptime() * 1000);
+
 export interface RecorderOptions {
   pool: string;
   outbox: Outbox;
   sessionLog: SessionLog;
+  /** Where it says how it is. */
+  board: Pick<StatusBoard, 'postRecorder' | 'removeRecorder'>;
   /** Facts in one write, at most. */
   batchSize: number;
   /** More waiting facts than this are an alarm. */
@@ -82,6 +91,7 @@ export class Recorder {
     const tooLong = delay(drainMs, undefined, { signal: drained.signal }).catch(() => {});
     await Promise.race([this.#running, tooLong]);
     drained.abort();
+    await this.#options.board.removeRecorder().catch(() => undefined);
   }
 
   async #run(): Promise<void> {
@@ -177,7 +187,7 @@ export class Recorder {
     if (performance.now() - this.#measuredAt < measureEveryMs && !sweeper.isUnderWay) return undefined;
     this.#measuredAt = performance.now();
     try {
-      const backlog = await outbox.backlog();
+      const [backlog] = await Promise.all([outbox.backlog(), this.#say()]);
       metrics.backlog.set({ pool }, backlog.length);
       metrics.lagSeconds.set({ pool }, backlog.oldestAgeMs / 1_000);
       metrics.refused.set({ pool }, backlog.setAside);
@@ -187,6 +197,10 @@ export class Recorder {
       // The next read fails for the same reason, and tells.
       return undefined;
     }
+  }
+
+  async #say(): Promise<void> {
+    await this.#options.board.postRecorder({ version, startedAt, recording: this.isRecording });
   }
 
   /** Raises the alarm and takes it back, with a line in the log each time. Nothing else happens at the mark. */

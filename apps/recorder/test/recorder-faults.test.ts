@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SessionFact, SessionLog } from '@passerby/core';
 import { applyMigrations, PrismaSessionLog } from '@passerby/database';
-import { RedisOutbox, RedisPairRegistry, RedisPairStore } from '@passerby/redis';
+import { RedisOutbox, RedisPairRegistry, RedisPairStore, RedisStatusBoard } from '@passerby/redis';
 import type { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { pino } from 'pino';
@@ -124,6 +124,7 @@ async function startRecorder(parts: RecorderParts) {
   const recorder = new Recorder({
     ...{ pool, outbox, metrics, batchSize: 100, highWater: 1e6 },
     sessionLog: log,
+    board: new RedisStatusBoard(redis, stream.pool.location),
     sweeper: new Sweeper({ sessionLog, registry, sweepEveryMs }),
     log: pino({ level: 'silent' }),
   });

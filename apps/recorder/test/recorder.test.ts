@@ -1,9 +1,10 @@
 import { EventEmitter, once } from 'node:events';
-import type { SessionFact, SessionLog, SessionStarted } from '@passerby/core';
+import type { RecorderStatus, SessionFact, SessionLog, SessionStarted } from '@passerby/core';
 import { applyMigrations, PrismaSessionLog } from '@passerby/database';
 import { pino } from 'pino';
 import { readFacts } from '../../../packages/core/test/read-facts.ts';
 import { createTemporaryDatabase, type TemporaryDatabase } from '../../../packages/database/test/temporary-database.ts';
+import { eventually } from '../../../tests/support/eventually.ts';
 import { Metrics } from '../src/metrics.ts';
 import { Recorder } from '../src/recorder.ts';
 import { Sweeper } from '../src/sweeper.ts';
@@ -26,6 +27,8 @@ let outbox: WatchedOutbox;
 let metrics: Metrics;
 /** The sessions that the registry knows. */
 let alive: Set<string>;
+/** What the recorder said of itself. */
+let said: (RecorderStatus | 'gone')[];
 let lines: { level: number; msg: string; sessionId?: string; reason?: string }[];
 let logged: EventEmitter;
 let recorder: Recorder;
@@ -46,6 +49,7 @@ beforeEach(async () => {
   outbox = new WatchedOutbox();
   metrics = new Metrics();
   alive = new Set();
+  said = [];
   lines = [];
   logged = new EventEmitter();
   recorder = newRecorder(sessionLog);
@@ -63,6 +67,10 @@ function newRecorder(log: Pick<SessionLog, 'write'>, { sweepEveryMs = 60_000 } =
       },
     },
   );
+  const board = {
+    postRecorder: async (status: RecorderStatus) => void said.push(status),
+    removeRecorder: async () => void said.push('gone'),
+  };
   const registry = {
     areAlive: async (sessions: readonly SessionStarted[]) => sessions.map(({ sessionId }) => alive.has(sessionId)),
   };
@@ -74,6 +82,7 @@ function newRecorder(log: Pick<SessionLog, 'write'>, { sweepEveryMs = 60_000 } =
       openSessions: query => sessionLog.openSessions(query),
       write: facts => log.write(facts),
     },
+    board,
     sweeper: new Sweeper({ sessionLog, registry, sweepEveryMs }),
     batchSize: 10,
     highWater: 20,
@@ -299,6 +308,10 @@ describe('Recorder', () => {
     await database.query('ALTER TABLE gone RENAME TO "ChatSession"');
     await line('Recording.');
     expect(recorder.isRecording).toBe(true);
+    await eventually(() => expect(said.at(-1)).toMatchObject({ recording: true, version: expect.any(String) }));
+    await recorder.stop();
+    expect(said[0]).toMatchObject({ recording: false });
+    expect(said.at(-1)).toBe('gone');
   });
 
   it('stops within its bound when the log never answers', async () => {

@@ -4,6 +4,7 @@ import {
   type ChatMessage,
   cleanText,
   type EndReason,
+  type Lobby,
   type PartnerAway,
   type PartnerBack,
   type PartnerLeft,
@@ -15,7 +16,7 @@ import { Connection, type SocketIoOptions } from './connection.ts';
 import { Conversation, type Session } from './conversation.ts';
 import { Emitter } from './emitter.ts';
 import type { OwnMessage } from './own-message.ts';
-import { type ChatStorage, loadChat, type SavedChat, saveChat } from './saved-chat.ts';
+import { type ChatStorage, loadChat, parseChat, type SavedChat, saveChat } from './saved-chat.ts';
 
 export type ChatState = 'idle' | 'waiting' | 'paired';
 
@@ -34,19 +35,25 @@ export interface ChatEvents {
   /** The partner has lost the connection, and may come back. */
   partnerAway: [away: PartnerAway];
   partnerBack: [back: PartnerBack];
+  /** Whether the partner is writing, when that changes. */
+  partnerTyping: [typing: boolean];
   /** The session is over, and it was not this user who ended it. */
   partnerLeft: [left: PartnerLeft];
   /** With an error when the server has closed the connection for good: `REPLACED`, or `CLOSED`. */
   connection: [status: ConnectionStatus, error?: ChatError];
+  /** How many are online, and how long a wait will probably be, when that changes. */
+  lobby: [lobby: Lobby];
   /** From the operator, to everyone. */
   announcement: [announcement: Announcement];
-  /** The server refuses something that nothing here waits for, such as the connection. It is tried again by itself. */
+  /** The server refuses what nothing here waits for: the connection, or a kept message. It is tried again by itself. */
   error: [error: ChatError];
 }
 
 export interface ChatOptions {
   /** Makes the chat go on when the page is loaded again: `sessionStorage`. Without it, it lives as long as this object. */
   storage?: ChatStorage;
+  /** What {@link Chat.handOver} of another client returned: this one goes on with that chat, whatever is in `storage`. */
+  takeOver?: string;
   /** What the servers' `MAX_MESSAGE_CHARACTERS` says; 500 by default. Longer messages are refused here. */
   maxMessageCharacters?: number;
   /** For socket.io-client, such as `transports`. Reconnecting and `auth` are not for it to decide. */
@@ -78,6 +85,7 @@ export class Chat {
   /** Where the chat was left when the page was loaded again, until the first welcome. */
   #restored: SavedChat['session'];
   #state: ChatState = 'idle';
+  #lobby: Lobby | undefined;
   /** There while paired. */
   #conversation: Conversation | undefined;
   /** The session that a command of the user is about to end. */
@@ -90,7 +98,7 @@ export class Chat {
   /** Connects. */
   constructor(url: string, options: ChatOptions = {}) {
     this.#options = options;
-    const saved = loadChat(options.storage);
+    const saved = parseChat(options.takeOver) ?? loadChat(options.storage);
     this.#token = saved?.token;
     this.#restored = saved?.session;
     this.#connection = new Connection(url, options.socketOptions ?? {}, {
@@ -115,6 +123,16 @@ export class Chat {
 
   get connection(): ConnectionStatus {
     return this.#status;
+  }
+
+  /** A chat of before the page was loaded may go on. The first welcome, which comes before `connected`, decides. */
+  get restoring(): boolean {
+    return this.#status === 'connecting' && this.#token !== undefined;
+  }
+
+  /** What the server last said of the pool; undefined until it first did. */
+  get lobby(): Lobby | undefined {
+    return this.#lobby;
   }
 
   /** @returns a function that takes the listener off again */
@@ -155,7 +173,17 @@ export class Chat {
     if (this.#status === 'closed') throw new ChatError('CLOSED');
     if (!this.#conversation) throw new ChatError('NOT_IN_CHAT');
     if (cleaned === undefined) throw new ChatError('INVALID_MESSAGE');
-    return this.#conversation.outgoing.add(cleaned);
+    const message = this.#conversation.outgoing.add(cleaned);
+    this.#conversation.typing.sent();
+    return message;
+  }
+
+  /**
+   * Tells the partner, at most once a second, whether the user is writing; {@link send} takes it back by itself. Nothing
+   * happens without a session.
+   */
+  setTyping(typing: boolean): void {
+    this.#conversation?.typing.set(typing);
   }
 
   /**
@@ -167,6 +195,20 @@ export class Chat {
     this.#closed();
   }
 
+  /**
+   * Leaves the chat to another client, such as one in another window: closes with the error `REPLACED`, and tells the server
+   * nothing. The partner notices at most that this user was away for a moment.
+   * @returns what the other client needs as its option `takeOver`, to be kept secret; undefined without anything to go on with
+   */
+  handOver(): string | undefined {
+    const saved = this.#saved;
+    if (!saved) return undefined;
+    const error = new ChatError('REPLACED');
+    this.#connection.abandon(error);
+    this.#closed(error);
+    return JSON.stringify(saved);
+  }
+
   #listen(): void {
     const connection = this.#connection;
     connection.on('matched', matched => {
@@ -175,6 +217,7 @@ export class Chat {
     connection.on('message', message => {
       const conversation = this.#in(message.sessionId ?? this.session?.sessionId);
       conversation?.incoming.take(message.seq, () => {
+        conversation.partnerTyping.set(false);
         this.#events.emit('message', message);
         this.#save();
       });
@@ -186,6 +229,11 @@ export class Chat {
     });
     connection.on('partner_back', back => {
       if (this.#in(back.sessionId)?.setPartnerAway(false)) this.#events.emit('partnerBack', back);
+    });
+    connection.on('partner_typing', ({ sessionId, typing }) => this.#in(sessionId)?.partnerTyping.set(typing));
+    connection.on('lobby', lobby => {
+      this.#lobby = lobby;
+      this.#events.emit('lobby', lobby);
     });
     connection.on('partner_left', left => {
       // A partner may leave so soon that the match was not even told: the user, who believes to wait, is idle then.
@@ -204,7 +252,11 @@ export class Chat {
     this.#restored = undefined;
     this.#token = token;
     this.#status = 'connected';
-    if (this.session?.sessionId !== session?.sessionId) this.#lostSession(resumed ? 'disconnect' : 'timeout');
+    const reason = resumed ? 'disconnect' : 'timeout';
+    if (this.session?.sessionId !== session?.sessionId) this.#lostSession(reason);
+    if (restored && restored.sessionId !== session?.sessionId) {
+      this.#events.emit('partnerLeft', { sessionId: restored.sessionId, reason });
+    }
     if (session) this.#goOn(session, graceMs, restored);
     else this.#setState(state);
     this.#save();
@@ -235,6 +287,8 @@ export class Chat {
       restored,
       changed: () => this.#save(),
       progress: message => this.#events.emit('ownMessage', message),
+      refused: error => this.#events.emit('error', error),
+      partnerTyping: typing => this.#events.emit('partnerTyping', typing),
       notInChat: () => {
         if (this.#conversation === conversation && this.#leaving !== session.sessionId) this.#lostSession('disconnect');
       },
@@ -282,8 +336,7 @@ export class Chat {
     if (!conversation) return;
     this.#conversation = undefined;
     this.#save();
-    conversation.incoming.stop();
-    conversation.outgoing.end(new ChatError('NOT_IN_CHAT'));
+    conversation.end(new ChatError('NOT_IN_CHAT'));
   }
 
   #command(command: Command, { signal }: CommandOptions = {}): Promise<ChatState> {
@@ -362,10 +415,14 @@ export class Chat {
     this.#events.emit('connection', status);
   }
 
+  /** What a later client needs to go on. */
+  get #saved(): SavedChat | undefined {
+    const session = this.#conversation?.state ?? this.#restored;
+    return this.#token ? { token: this.#token, ...(session && { session }) } : undefined;
+  }
+
   #save(): void {
-    const session = this.#conversation?.state;
-    const { storage } = this.#options;
-    if (storage) saveChat(storage, this.#token ? { token: this.#token, ...(session && { session }) } : undefined);
+    if (this.#options.storage) saveChat(this.#options.storage, this.#saved);
   }
 }
 

@@ -118,6 +118,14 @@ export class Connection {
     for (const { reject } of this.#waiters.splice(0)) reject(error);
   }
 
+  /** Closes for good without telling the server: to it, the connection is lost. */
+  abandon(error: ChatError): void {
+    // Without its transport, `disconnect` says nothing.
+    this.#closed = true;
+    this.#socket.io.engine?.close();
+    this.close(error);
+  }
+
   #welcomed(welcome: Welcome): void {
     clearTimeout(this.#timer);
     this.#failed = 0;

@@ -1,8 +1,11 @@
 import type { Ack, Matched } from '@passerby/protocol';
+import type { ChatError } from './chat-error.ts';
 import type { Connection } from './connection.ts';
 import { Incoming } from './incoming.ts';
 import { Outgoing } from './outgoing.ts';
 import type { OwnMessage } from './own-message.ts';
+import { OwnTyping } from './own-typing.ts';
+import { PartnerTyping } from './partner-typing.ts';
 import type { SavedChat } from './saved-chat.ts';
 
 /** A session, as the user sees it. */
@@ -19,13 +22,17 @@ export interface ConversationOptions {
   /** {@link Conversation.state} is no longer what it was. */
   changed: () => void;
   progress: (message: OwnMessage) => void;
+  refused: (error: ChatError) => void;
   notInChat: () => void;
+  partnerTyping: (typing: boolean) => void;
 }
 
 /** The messages of one session, in both directions. Sends nothing before `start` or `resume`. */
 export class Conversation {
   readonly outgoing: Outgoing;
   readonly incoming: Incoming;
+  readonly typing: OwnTyping;
+  readonly partnerTyping: PartnerTyping;
   session: Session;
 
   constructor({ connection, session, restored, ...handlers }: ConversationOptions) {
@@ -46,6 +53,8 @@ export class Conversation {
         });
       },
     });
+    this.typing = new OwnTyping(typing => connection.request('typing', { sessionId, typing }, () => undefined));
+    this.partnerTyping = new PartnerTyping(handlers.partnerTyping);
   }
 
   get state(): NonNullable<SavedChat['session']> {
@@ -67,14 +76,24 @@ export class Conversation {
   interrupt(): void {
     this.incoming.stop();
     this.outgoing.stop();
+    this.typing.stop();
+    this.partnerTyping.set(false);
+  }
+
+  /** The session is over. */
+  end(error: ChatError): void {
+    this.interrupt();
+    this.outgoing.end(error);
   }
 
   /** @returns whether that was news */
   setPartnerAway(partnerAway: boolean): boolean {
     if (this.session.partnerAway === partnerAway) return false;
     this.session = { ...this.session, partnerAway };
-    if (partnerAway) this.outgoing.stop();
-    else this.outgoing.start();
+    if (partnerAway) {
+      this.outgoing.stop();
+      this.partnerTyping.set(false);
+    } else this.outgoing.start();
     return true;
   }
 }

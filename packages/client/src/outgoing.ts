@@ -54,6 +54,8 @@ export interface OutgoingOptions {
   changed: () => void;
   /** A message's status is no longer what it was. */
   progress: (message: OwnMessage) => void;
+  /** The server does not take a message now, for a reason that the user may want to know. It is sent again by itself. */
+  refused: (error: ChatError) => void;
   /** The server says that there is no such chat. Unless {@link Outgoing.end} follows, it is tried again. */
   notInChat: () => void;
 }
@@ -193,7 +195,10 @@ export class Outgoing {
     } else {
       this.#next = Math.min(this.#next, seq);
       this.#pauseFor(reply.error);
-      if (reply.error.code === 'NOT_IN_CHAT') this.#options.notInChat();
+      const { code, retryAfterMs } = reply.error;
+      if (code === 'NOT_IN_CHAT') this.#options.notInChat();
+      // That the partner is away has an event of its own.
+      else if (code !== 'PARTNER_AWAY') this.#options.refused(new ChatError(code, retryAfterMs ?? retryMs));
     }
   }
 

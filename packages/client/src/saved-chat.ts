@@ -22,7 +22,16 @@ const key = 'passerby';
 /** What was saved, or undefined when nothing was, or nothing that can be read. */
 export function loadChat(storage: ChatStorage | undefined): SavedChat | undefined {
   try {
-    const saved: unknown = JSON.parse(storage?.getItem(key) ?? 'null');
+    return parseChat(storage?.getItem(key));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A chat in the form in which it is saved, or undefined when it cannot be read. */
+export function parseChat(text: string | null | undefined): SavedChat | undefined {
+  try {
+    const saved: unknown = JSON.parse(text ?? 'null');
     return isSavedChat(saved) ? saved : undefined;
   } catch {
     return undefined;

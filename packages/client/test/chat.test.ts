@@ -19,6 +19,8 @@ class Witness {
       'partnerAway',
       'partnerBack',
       'partnerLeft',
+      'partnerTyping',
+      'lobby',
       'connection',
       'announcement',
       'error',
@@ -179,6 +181,14 @@ describe('a chat', () => {
     expect(second.shown).toEqual(['good']);
   });
 
+  it('tells why a message waits', async () => {
+    const [first, second] = await pair();
+    server.fates.message = [{ code: 'TOO_MANY_MESSAGES', retryAfterMs: 50 }];
+    await first.chat.send('1').delivered;
+    expect(first.all('error')).toEqual([[expect.objectContaining({ code: 'TOO_MANY_MESSAGES', retryAfterMs: 50 })]]);
+    expect(second.shown).toEqual(['1']);
+  });
+
   it('is not confused by a match that comes with the answer to the search', async () => {
     const first = open();
     await first.chat.search();
@@ -212,6 +222,55 @@ describe('a chat', () => {
     await first.connected();
     server.announce('Soon.');
     expect(await first.next('announcement')).toEqual([{ message: 'Soon.', at: 1 }]);
+  });
+
+  it('tells that the partner is writing, until a message comes', async () => {
+    const [ann, bob] = await pair();
+    ann.chat.setTyping(true);
+    expect(await bob.next('partnerTyping')).toEqual([true]);
+    ann.chat.send('done');
+    expect(await bob.next('partnerTyping')).toEqual([false]);
+    await bob.next('message');
+    await bob.chat.endChat();
+    await ann.next('partnerLeft');
+    expect(server.count('typing')).toBe(1);
+    expect([...ann.all('partnerTyping'), ...bob.all('partnerTyping')]).toEqual([]);
+  });
+
+  it('takes no word of typing for another session, and forgets it when the partner is away or gone', async () => {
+    const [ann, bob] = await pair();
+    const sessionId = bob.chat.session?.sessionId ?? '';
+    const { socket } = server.user(1);
+    socket?.emit('partner_typing', { sessionId: 'another', typing: true });
+    socket?.emit('partner_typing', { sessionId, typing: true });
+    expect(await bob.next('partnerTyping')).toEqual([true]);
+    server.heldOff = 0;
+    server.cut(0);
+    expect(await bob.next('partnerTyping')).toEqual([false]);
+    await bob.next('partnerAway');
+    socket?.emit('partner_typing', { sessionId, typing: true });
+    expect(await bob.next('partnerTyping')).toEqual([true]);
+    server.forget(0);
+    expect(await bob.next('partnerTyping')).toEqual([false]);
+    await bob.next('partnerLeft');
+    ann.chat.close();
+  });
+
+  it('sends no word of typing without a session', async () => {
+    const ann = open();
+    await ann.connected();
+    ann.chat.setTyping(true);
+    await ann.chat.search();
+    expect(server.count('typing')).toBe(0);
+  });
+
+  it('tells what the server says of the pool', async () => {
+    const ann = open();
+    await ann.connected();
+    expect(ann.chat.lobby).toBeUndefined();
+    server.tellLobby({ online: 7, waitMs: null });
+    expect(await ann.next('lobby')).toEqual([{ online: 7, waitMs: null }]);
+    expect(ann.chat.lobby).toEqual({ online: 7, waitMs: null });
   });
 
   it('goes on when a listener fails', async () => {
@@ -481,12 +540,58 @@ describe('a page that is loaded again', () => {
     expect(server.users).toHaveLength(5);
   });
 
+  it('is told that the chat is over, if it is', async () => {
+    const storage = memoryStorage();
+    const [first, second] = await pair({ storage });
+    const sessionId = first.chat.session?.sessionId;
+    const left = new Map(storage.items);
+    first.chat.close();
+    await second.next('partnerLeft');
+    for (const [key, value] of left) storage.items.set(key, value);
+
+    const again = open({ storage });
+    expect(again.chat.restoring).toBe(true);
+    expect(await again.next('partnerLeft')).toEqual([{ sessionId, reason: 'disconnect' }]);
+    await again.connected();
+    expect([again.chat.restoring, again.chat.state]).toEqual([false, 'idle']);
+  });
+
   it('finds nothing after the user left for good', async () => {
     const storage = memoryStorage();
     const first = open({ storage });
     await first.connected();
     expect(storage.items.size).toBe(1);
     first.chat.close();
+    expect(storage.items.size).toBe(0);
+  });
+});
+
+describe('a chat that is handed over', () => {
+  it('goes on with another client, and nothing is lost, though nothing was stored', async () => {
+    const [first, second] = await pair();
+    await first.chat.send('1').delivered;
+    await second.chat.send('a').delivered;
+    server.fates.message = ['vanishes'];
+    first.chat.send('2');
+    const saved = first.chat.handOver();
+    expect(first.all('connection').at(-1)).toEqual(['closed', expect.objectContaining({ code: 'REPLACED' })]);
+    expect([first.chat.state, first.chat.handOver()]).toEqual(['idle', undefined]);
+
+    const other = open({ takeOver: saved ?? '' });
+    await other.connected();
+    expect(other.chat.session?.sessionId).toBe(second.chat.session?.sessionId);
+    await other.chat.send('3').delivered;
+    await second.chat.send('b').delivered;
+    expect(second.shown).toEqual(['1', '2', '3']);
+    expect(other.shown).toEqual(['b']);
+    expect(second.all('partnerLeft')).toEqual([]);
+  });
+
+  it('is not in the storage any more', async () => {
+    const storage = memoryStorage();
+    const first = open({ storage });
+    await first.connected();
+    expect(first.chat.handOver()).toContain('token');
     expect(storage.items.size).toBe(0);
   });
 });

@@ -72,6 +72,7 @@ class Side {
           if (status === 'delivered') this.delivered.add(text);
         },
         notInChat: () => undefined,
+        refused: () => undefined,
       }),
       new Incoming({
         shown: incoming?.shown,

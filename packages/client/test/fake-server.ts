@@ -1,6 +1,6 @@
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Ack, ClientEvents, ErrorDetails, ServerEvents, Welcome } from '@passerby/protocol';
+import type { Ack, ClientEvents, ErrorDetails, Lobby, ServerEvents, Welcome } from '@passerby/protocol';
 import { Server, type Socket } from 'socket.io';
 
 type Fate =
@@ -100,6 +100,11 @@ export class FakeServer {
 
   announce(message: string): void {
     this.#io.emit('announcement', { message, at: 1 });
+  }
+
+  /** Tells everyone what goes on in the pool. */
+  tellLobby(lobby: Lobby): void {
+    this.#io.emit('lobby', lobby);
   }
 
   /** How often an event came. */
@@ -216,6 +221,9 @@ export class FakeServer {
         if (message) partner.emit('message', { id: `${++this.#count}`, message, at: 1, sessionId, seq });
         return { ok: true, id: `${this.#count}`, at: 1 };
       }
+      case 'typing':
+        if (input) partner?.emit('partner_typing', input as Parameters<ServerEvents['partner_typing']>[0]);
+        return { ok: true };
       case 'received':
         if (input) partner?.emit('delivered', input as Parameters<ServerEvents['delivered']>[0]);
         return { ok: true };

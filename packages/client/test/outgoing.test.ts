@@ -10,6 +10,7 @@ function setUp(state?: OutgoingState) {
   const sent: [seq: number, text: string][] = [];
   const progress: [text: string, status: string][] = [];
   const notInChat = jest.fn();
+  const refused = jest.fn();
   const outgoing = new Outgoing({
     sessionId: 's',
     state,
@@ -20,6 +21,7 @@ function setUp(state?: OutgoingState) {
     changed: () => undefined,
     progress: ({ text, status }) => progress.push([text, status]),
     notInChat,
+    refused,
   });
   const answer = (reply: Ack<object> | undefined) => underWay.shift()?.answer(reply);
   const accept = () => answer({ ok: true });
@@ -30,7 +32,7 @@ function setUp(state?: OutgoingState) {
   const acceptAll = () => {
     while (underWay.length > 0) accept();
   };
-  return { outgoing, underWay, sent, progress, notInChat, answer, accept, acceptAll, refuse };
+  return { outgoing, underWay, sent, progress, notInChat, refused, answer, accept, acceptAll, refuse };
 }
 
 beforeEach(() => jest.useFakeTimers());
@@ -180,6 +182,23 @@ describe('the outgoing queue', () => {
     expect(sent).toHaveLength(2);
     jest.advanceTimersByTime(1);
     expect(sent.at(-1)).toEqual([2, 'b']);
+  });
+
+  it('tells why a message waits, unless that is known otherwise', () => {
+    const { outgoing, refuse, refused } = setUp();
+    outgoing.start();
+    outgoing.add('a');
+    refuse('NOT_IN_CHAT');
+    expect(refused).not.toHaveBeenCalled();
+    jest.advanceTimersByTime(1000);
+    refuse('UNAVAILABLE');
+    jest.advanceTimersByTime(1000);
+    refuse('TOO_MANY_MESSAGES', 3000);
+    const told = refused.mock.calls.map(([{ code, retryAfterMs }]) => [code, retryAfterMs]);
+    expect(told).toEqual([
+      ['UNAVAILABLE', 1000],
+      ['TOO_MANY_MESSAGES', 3000],
+    ]);
   });
 
   it('gives the number of a message that the server refuses for good to the next one', async () => {

@@ -1,4 +1,4 @@
-import type { ChatMessage, Receipt, ServerEvents, StateReply } from '@passerby/protocol';
+import type { ChatMessage, Receipt, ServerEvents, StateReply, Typing } from '@passerby/protocol';
 import { v7 as newSessionId } from 'uuid';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
@@ -178,6 +178,11 @@ export class ChatService {
     await this.#relay.acknowledge(this.#user(userId), receipt);
   }
 
+  /** Tells the partner, at most once, whether the user is writing. Rejects with `NOT_IN_CHAT` or `UNAVAILABLE`. */
+  async tellTyping(userId: string, typing: Typing): Promise<void> {
+    await this.#relay.tellTyping(this.#user(userId), typing);
+  }
+
   /**
    * The user's connection is gone. One who can resume is away if the connection was `lost`, and not if the client `left`.
    * Resolves when the store knows, or will be told later because it cannot be reached.
@@ -314,7 +319,8 @@ export class ChatService {
     if (waitsInVain && user.leaving === 0) void this.#searchAgain(user);
     if (after && changed) {
       this.#tell(user, 'matched', { sessionId: after.sessionId, startedAt: after.startedAt });
-      if (after.side === 'a') this.#meter.matched();
+      // The notice of the match may come before the reply that the user waits.
+      if (after.side === 'a') this.#meter.matched(wasWaiting ? performance.now() - user.waitingSince : 0);
     }
     if (user.token === undefined || !after) return;
     const isAway = after.partnerNode === undefined;

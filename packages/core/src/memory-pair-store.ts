@@ -24,6 +24,8 @@ interface Entry {
   session: Omit<SessionSide, 'partnerNode'> | undefined;
   /** When the waiting began, as a number that grows with each. */
   place: number;
+  /** When it began, in ms since the epoch. */
+  waitsSince: number;
   /** The partner of the last session. */
   parted: string | undefined;
   /** Hashes of what resumes the user; the present one and the one before it. */
@@ -188,6 +190,19 @@ export class MemoryPairStore implements PairStore {
     return Math.max(0, users.length - limit);
   }
 
+  /** When each lease lapses, in ms since the epoch; 0 once it is lost. */
+  get leases(): ReadonlyMap<string, number> {
+    return this.#leases;
+  }
+
+  /** Since when each of those in the queue waits, in ms since the epoch. */
+  get waitingSince(): number[] {
+    const inQueue = [...this.#entries.values()].filter(
+      ({ state, nodeId }) => state === 'waiting' && nodeId !== undefined,
+    );
+    return inQueue.map(({ waitsSince }) => waitsSince);
+  }
+
   /** What happens to a server without persistence that is restarted. */
   loseData(): void {
     this.#entries.clear();
@@ -210,7 +225,17 @@ export class MemoryPairStore implements PairStore {
 
   #create(userId: string, nodeId: string, tokens: string[]): Entry {
     const none = { session: undefined, parted: undefined };
-    const entry: Entry = { userId, nodeId, tokens, requestId: 0, revision: 0, state: 'idle', place: 0, ...none };
+    const entry: Entry = {
+      userId,
+      nodeId,
+      tokens,
+      requestId: 0,
+      revision: 0,
+      state: 'idle',
+      place: 0,
+      waitsSince: 0,
+      ...none,
+    };
     this.#entries.set(userId, entry);
     return entry;
   }
@@ -283,7 +308,7 @@ export class MemoryPairStore implements PairStore {
     const { partnerNode: _, ...side } = session ?? {};
     this.#set(user, known.state, session && (side as typeof session));
     user.revision = known.revision;
-    if (old && same) user.place = old.place;
+    if (old && same) Object.assign(user, { place: old.place, waitsSince: old.waitsSince });
     this.#away.delete(user.userId);
     if (session?.side === 'a' && !same) {
       const { sessionId, startedAt, partnerId } = session;
@@ -315,7 +340,7 @@ export class MemoryPairStore implements PairStore {
     entry.state = state;
     entry.session = session;
     entry.revision++;
-    if (state === 'waiting') entry.place = ++this.#places;
+    if (state === 'waiting') Object.assign(entry, { place: ++this.#places, waitsSince: this.#now() });
     if (session) entry.parted = session.partnerId;
   }
 

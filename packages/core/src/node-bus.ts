@@ -1,13 +1,14 @@
-import type { ChatMessage, Receipt } from '@passerby/protocol';
+import type { ChatMessage, Receipt, Typing } from '@passerby/protocol';
 import type { UserChange } from './user-change.ts';
 
 /**
- * A chat message, or a receipt, on its way to another node. It names its recipient and its session: the receiving node
+ * A chat message, a receipt, or word of typing, on its way to another node. It names its recipient and its session: the receiving node
  * checks both. `order` grows with each message of a plain sender: one that was held up on the way is not shown after later ones.
  */
 export type RoutedMessage =
   | { kind: 'chat'; userId: string; sessionId: string; message: ChatMessage; order?: number }
-  | { kind: 'receipt'; userId: string; receipt: Receipt };
+  | { kind: 'receipt'; userId: string; receipt: Receipt }
+  | { kind: 'typing'; userId: string; typing: Typing };
 
 /** What a node receives: messages from other nodes, and from the pair store the changes of its users. */
 export type NodeMessage = RoutedMessage | { kind: 'change'; change: UserChange };

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ChatMessage, Receipt } from '@passerby/protocol';
+import type { ChatMessage, Receipt, Typing } from '@passerby/protocol';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
 import type { Lease } from './lease.ts';
@@ -75,10 +75,19 @@ export class Relay {
     await sent;
   }
 
+  /** Tells the partner whether the user is writing. Rejects like {@link acknowledge}. */
+  async tellTyping(user: User, typing: Typing): Promise<void> {
+    const { partnerNode, partnerId } = sessionOf(user, typing.sessionId);
+    if (partnerNode === undefined) return;
+    if (partnerNode === this.#lease.nodeId) this.#deliverTyping(this.#users.get(partnerId), typing);
+    else await this.#bus.send(partnerNode, { kind: 'typing', userId: partnerId, typing });
+  }
+
   /** Takes what another node sent. */
   receive(message: RoutedMessage): void {
     const user = this.#users.get(message.userId);
     if (message.kind === 'receipt') this.#deliverReceipt(user, message.receipt);
+    else if (message.kind === 'typing') this.#deliverTyping(user, message.typing);
     else if (!user || !this.#deliver(user, message)) this.#meter.dropped();
   }
 
@@ -152,6 +161,12 @@ export class Relay {
   #deliverReceipt(user: User | undefined, receipt: Receipt): void {
     if (user?.token && user.session?.sessionId === receipt.sessionId) {
       this.#clients.emit(user.userId, 'delivered', receipt);
+    }
+  }
+
+  #deliverTyping(user: User | undefined, typing: Typing): void {
+    if (user?.token && user.session?.sessionId === typing.sessionId) {
+      this.#clients.emit(user.userId, 'partner_typing', typing);
     }
   }
 }

@@ -42,6 +42,8 @@ export class User {
   revision = 0;
   state: UserState['state'] = 'idle';
   session: LocalSession | undefined;
+  /** Since when the user waits, on the clock of `performance.now()`; of one who came waiting, since that moment. */
+  waitingSince = 0;
   /** The partner of the last session. */
   parted: string | undefined;
   lastRequestId = 0;
@@ -118,6 +120,7 @@ export class User {
   adopt(change: PresentUserChange): void {
     const before = this.session;
     this.revision = change.revision;
+    if (change.state === 'waiting' && this.state !== 'waiting') this.waitingSince = performance.now();
     this.state = change.state;
     this.session = undefined;
     if (change.state !== 'paired') return;

@@ -58,6 +58,13 @@ export function describeNodeBus(name: string, open: () => Promise<NodeBusBench>)
       await eventually(() => expect(got).toEqual([receipt]));
     });
 
+    it('carries word of typing too', async () => {
+      const got = await listen(two, 'n2');
+      const typing: RoutedMessage = { kind: 'typing', userId: 'ann', typing: { sessionId: 's1', typing: true } };
+      await one.send('n2', typing);
+      await eventually(() => expect(got).toEqual([typing]));
+    });
+
     it('keeps the order between two nodes', async () => {
       const got = await listen(two, 'n2');
       const messages = Array.from({ length: 100 }, (_, i) => chat(String(i)));

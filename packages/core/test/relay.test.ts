@@ -88,6 +88,54 @@ it('a message of a plain client that was held up on the way is not shown after l
   expect(two.counts.dropped).toBe(2);
 });
 
+describe.each(places)('typing, %s', (_where, node) => {
+  it('is told to the partner, and to nobody else', async () => {
+    const sessionId = await chat(node(), 'resuming');
+    await node().service.tellTyping('bob', { sessionId, typing: true });
+    await node().service.tellTyping('bob', { sessionId, typing: false });
+    expect(one.clients.of('ann')).toEqual([
+      ['partner_typing', { sessionId, typing: true }],
+      ['partner_typing', { sessionId, typing: false }],
+    ]);
+    expect(node().clients.of('bob')).toEqual([]);
+  });
+
+  it('is told by a plain client, and not to one', async () => {
+    const sessionId = await chat(node(), 'plain');
+    await node().service.tellTyping('bob', { sessionId, typing: true });
+    await one.service.tellTyping('ann', { sessionId, typing: true });
+    expect(one.clients.of('ann')).toEqual([['partner_typing', { sessionId, typing: true }]]);
+    expect(node().clients.of('bob')).toEqual([]);
+  });
+
+  it('in another session is refused', async () => {
+    const sessionId = await chat(node(), 'resuming');
+    const typing = (id: string) => one.service.tellTyping('ann', { sessionId: id, typing: true });
+    await expect(typing('another')).rejects.toMatchObject(notInChat);
+    await one.service.endChat('ann');
+    await expect(typing(sessionId)).rejects.toMatchObject(notInChat);
+    expect(node().clients.events('bob')).toEqual(['partner_left']);
+  });
+
+  it('is of no interest to a partner who is away', async () => {
+    const sessionId = await chat(node(), 'resuming');
+    await node().service.disconnect('bob', 'lost');
+    await one.service.tellTyping('ann', { sessionId, typing: true });
+    expect(node().clients.of('bob')).toEqual([]);
+  });
+});
+
+it('typing that comes late from another node is dropped', async () => {
+  const sessionId = await chat(two, 'resuming');
+  const send = (userId: string, of: string) =>
+    cluster.channels.send(one.lease.nodeId, { kind: 'typing', userId, typing: { sessionId: of, typing: true } });
+  send('ann', 'another');
+  send('nobody', sessionId);
+  expect(one.clients.of('ann')).toEqual([]);
+  send('ann', sessionId);
+  expect(one.clients.of('ann')).toEqual([['partner_typing', { sessionId, typing: true }]]);
+});
+
 describe.each(places)('messages to a plain client, %s', (_where, node) => {
   it('are shown in order, once, and acknowledged for it', async () => {
     const sessionId = await chat(node(), 'plain');

@@ -1,4 +1,4 @@
-import type { Receipt, ServerEvents, StateReply } from '@passerby/protocol';
+import type { Receipt, ServerEvents, StateReply, Typing } from '@passerby/protocol';
 import {
   ChatService,
   type Clients,
@@ -95,6 +95,7 @@ export class AnsweringService {
   send = (userId: string, text: string, numbering?: { seq: number; sessionId: string }) =>
     this.#service.send(userId, text, numbering);
   acknowledge = (userId: string, receipt: Receipt) => this.#service.acknowledge(userId, receipt);
+  tellTyping = (userId: string, typing: Typing) => this.#service.tellTyping(userId, typing);
   resume = (
     newUserId: string,
     token?: string,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { cleanText } from './clean-text.ts';
-import type { Handshake, Receipt } from './events.ts';
+import type { Handshake, Receipt, Typing } from './events.ts';
 
 /** The cleaned text of a `message` event, or undefined when the event is not a message that may be passed on. */
 export function parseMessage(input: unknown, maxCharacters: number): string | undefined {
@@ -40,6 +40,13 @@ const receipt = z.object({ sessionId: z.string().max(64), upTo: z.int().min(0), 
 export function parseReceipt(input: unknown): Receipt | undefined {
   const { data } = receipt.safeParse(input);
   return data && { sessionId: data.sessionId, upTo: data.upTo, ...(data.resend && { resend: true }) };
+}
+
+const typing = z.object({ sessionId: z.string().max(64), typing: z.boolean() });
+
+/** A `typing` event, or undefined when it is not one that may be passed on. */
+export function parseTyping(input: unknown): Typing | undefined {
+  return typing.safeParse(input).data;
 }
 
 const handshake = z.object({ resume: z.union([z.literal(true), z.string().max(200)]) });

@@ -78,6 +78,23 @@ export interface Missed {
   sessionId: string;
 }
 
+/** Whether the user is writing. As `typing` it is the writer's; as `partner_typing` it is what the partner gets of it. */
+export interface Typing {
+  sessionId: string;
+  typing: boolean;
+}
+
+/** What goes on in the pool, for who thinks of searching. */
+export interface Lobby {
+  /** How many users are connected, on all nodes. */
+  online: number;
+  /**
+   * How long a search that does not find somebody at once will probably wait, in ms: the median of what those waited who were
+   * matched in the last minutes. Null when there were none.
+   */
+  waitMs: number | null;
+}
+
 export interface Announcement {
   message: string;
   at: number;
@@ -109,6 +126,8 @@ export interface ClientEvents {
   end_chat: (acknowledge?: Acknowledge<StateReply>) => void;
   /** Only from resuming clients. Cumulative, so that one for many messages is enough. */
   received: (receipt: Receipt, acknowledge?: Acknowledge<object>) => void;
+  /** Best effort. The partner takes it back by itself after 6 s, and at a message: say it again every 3 s while it is true. */
+  typing: (typing: Typing, acknowledge?: Acknowledge<object>) => void;
 }
 
 /** The events a server sends. */
@@ -126,4 +145,8 @@ export interface ServerEvents {
   partner_back: (back: PartnerBack) => void;
   delivered: (receipt: Receipt) => void;
   missed: (missed: Missed) => void;
+  /** Not true any more after 6 s, or once a message of the partner comes. */
+  partner_typing: (typing: Typing) => void;
+  /** After the welcome, and when it has changed, every few seconds at the most. */
+  lobby: (lobby: Lobby) => void;
 }

@@ -1,5 +1,12 @@
 export { cleanText } from './clean-text.ts';
-export { isSearchOptions, parseHandshake, parseMessage, parseNumbering, parseReceipt } from './client-input.ts';
+export {
+  isSearchOptions,
+  parseHandshake,
+  parseMessage,
+  parseNumbering,
+  parseReceipt,
+  parseTyping,
+} from './client-input.ts';
 export { type ErrorCode, type ErrorDetails, errorTexts } from './error-code.ts';
 export type {
   Ack,
@@ -8,6 +15,7 @@ export type {
   ClientEvents,
   EndReason,
   Handshake,
+  Lobby,
   Matched,
   MessageInput,
   Missed,
@@ -17,5 +25,6 @@ export type {
   Receipt,
   ServerEvents,
   StateReply,
+  Typing,
   Welcome,
 } from './events.ts';

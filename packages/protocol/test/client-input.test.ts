@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { errorTexts, isSearchOptions, parseMessage } from '../src/index.ts';
+import { errorTexts, isSearchOptions, parseMessage, parseTyping } from '../src/index.ts';
 
 const limit = 500;
 
@@ -68,6 +68,7 @@ describe('parseMessage', () => {
         const text = parseMessage(input, limit);
         expect(['string', 'undefined']).toContain(typeof text);
         expect(typeof isSearchOptions(input)).toBe('boolean');
+        expect(() => parseTyping(input)).not.toThrow();
       }),
       { numRuns: 2000 },
     );
@@ -83,6 +84,34 @@ describe('isSearchOptions', () => {
 
   it.each(['lobby', 5, true, [], ['lobby'], Buffer.from('x'), new Map()])('refuses %p', input => {
     expect(isSearchOptions(input)).toBe(false);
+  });
+});
+
+describe('parseTyping', () => {
+  it('takes the session and a boolean, and nothing else', () => {
+    const more = json('{"sessionId":"s","typing":false,"userId":"x","__proto__":{"admin":true}}');
+    expect(parseTyping(more)).toEqual({ sessionId: 's', typing: false });
+    expect(Object.keys(parseTyping(more) ?? {})).toEqual(['sessionId', 'typing']);
+  });
+
+  it.each<[why: string, input: unknown]>([
+    ['nothing', undefined],
+    ['null', null],
+    ['a boolean', true],
+    ['a text', 'typing'],
+    ['an array', ['s', true]],
+    ['no session', { typing: true }],
+    ['no word of typing', { sessionId: 's' }],
+    ['a number for it', { sessionId: 's', typing: 1 }],
+    ['a text for it', { sessionId: 's', typing: 'true' }],
+    ['null for it', { sessionId: 's', typing: null }],
+    ['an object for it', { sessionId: 's', typing: { valueOf: () => true } }],
+    ['a number as session', { sessionId: 5, typing: true }],
+    ['a long session', { sessionId: 's'.repeat(65), typing: true }],
+    ['a Buffer as session', { sessionId: Buffer.from('s'), typing: true }],
+    ['a prototype only', json('{"__proto__":{"sessionId":"s","typing":true}}')],
+  ])('refuses %s', (_why, input) => {
+    expect(parseTyping(input)).toBeUndefined();
   });
 });
 

@@ -4,3 +4,4 @@ export { RedisNodeBus } from './redis-node-bus.ts';
 export { RedisOutbox } from './redis-outbox.ts';
 export { RedisPairRegistry } from './redis-pair-registry.ts';
 export { RedisPairStore } from './redis-pair-store.ts';
+export { RedisStatusBoard } from './redis-status-board.ts';

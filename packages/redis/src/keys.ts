@@ -16,6 +16,8 @@ export function poolKeys({ prefix, pool }: PoolLocation) {
     away: key('away'),
     epoch: key('epoch'),
     refused: key('refused'),
+    nodes: key('nodes'),
+    recorder: key('recorder'),
     members: (nodeId: string) => key(`members:${nodeId}`),
   };
 }

@@ -1,14 +1,25 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises';
-import { ChatError, type Log, type NodeBus, type NodeListener, type RoutedMessage } from '@passerby/core';
+import {
+  ChatError,
+  type Log,
+  type NodeBus,
+  type NodeListener,
+  type NodeMessage,
+  type RoutedMessage,
+} from '@passerby/core';
 import type { Redis } from 'ioredis';
 import { nodeChannelPrefix } from './keys.ts';
 import { decodeChange, type EncodedChange } from './user-change-codec.ts';
 
 /**
- * Version of what nodes and scripts send to nodes: `{ v, messages }`. A node drops what has another one, so that nodes of two
- * versions can run side by side. Fields that a node does not know are ignored, and need no new version.
+ * Versions of what nodes and scripts send to nodes, by kind. A node drops what has another one, so that nodes of two versions
+ * can run side by side. Fields that a node does not know are ignored, and need no new version; a new kind needs the next
+ * number, as nodes before it do not look at the kind of what has a number that they know.
  */
-const version = 1;
+const versions: Record<NodeMessage['kind'] | 'batch', number> = { chat: 1, receipt: 1, change: 1, typing: 2, batch: 2 };
+
+/** A message as it is sent. */
+type SentMessage = { v?: number } & (RoutedMessage | { kind: 'change'; change: EncodedChange });
 
 /** Messages that go to a node together. */
 interface Batch {
@@ -69,8 +80,10 @@ export class RedisNodeBus implements NodeBus {
 
   async #publish(nodeId: string, messages: RoutedMessage[]): Promise<boolean> {
     this.#batches.delete(nodeId);
+    const marked = messages.map(message => ({ v: versions[message.kind], ...message }));
+    const whole = marked.length === 1 ? marked[0] : { v: versions.batch, kind: 'batch', messages: marked };
     try {
-      return (await this.#redis.publish(this.#channels + nodeId, JSON.stringify({ v: version, messages }))) > 0;
+      return (await this.#redis.publish(this.#channels + nodeId, JSON.stringify(whole))) > 0;
     } catch (error) {
       throw new ChatError('UNAVAILABLE', { cause: error, retryAfterMs: 1000 });
     }
@@ -89,20 +102,22 @@ export class RedisNodeBus implements NodeBus {
 
   #receiveJson(json: string): void {
     try {
-      const { v, messages } = JSON.parse(json);
-      if (v !== version) this.#tellOfVersion(v);
-      else for (const message of messages) this.#receive(message);
+      const whole = JSON.parse(json);
+      if (whole.kind !== 'batch' || whole.v !== versions.batch) this.#receive(whole);
+      else for (const message of whole.messages) this.#receive(message);
     } catch (error) {
       this.#tellOfUnusable(error);
     }
   }
 
   /** One that fails must not take those behind it with it. */
-  #receive(message: RoutedMessage | { kind: 'change'; change: EncodedChange }): void {
+  #receive({ v, ...message }: SentMessage): void {
     try {
-      this.#listener?.receive(
-        message.kind === 'change' ? { ...message, change: decodeChange(message.change) } : message,
-      );
+      if (v === undefined || v !== versions[message.kind]) this.#tellOfVersion(v);
+      else
+        this.#listener?.receive(
+          message.kind === 'change' ? { ...message, change: decodeChange(message.change) } : message,
+        );
     } catch (error) {
       this.#tellOfUnusable(error);
     }

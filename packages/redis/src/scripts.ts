@@ -15,6 +15,7 @@ declare module 'ioredis' {
     disownUsers(...keysAndArguments: Arguments): Result<string[], Context>;
     reapNode(...keysAndArguments: Arguments): Result<number, Context>;
     renewLease(...keysAndArguments: Arguments): Result<[string, number, number, number, ...string[]], Context>;
+    postStatus(...keysAndArguments: Arguments): Result<number, Context>;
     setAsideFact(...keysAndArguments: Arguments): Result<number, Context>;
     retryFacts(...keysAndArguments: Arguments): Result<number, Context>;
   }
@@ -37,6 +38,7 @@ export function defineScripts(redis: Redis): void {
   redis.defineCommand('disownUsers', onRegistry('disown-users'));
   redis.defineCommand('reapNode', onRegistry('reap-node'));
   redis.defineCommand('renewLease', { numberOfKeys: 4, lua: source('renew-lease') });
+  redis.defineCommand('postStatus', { numberOfKeys: 2, lua: source('post-status') });
   redis.defineCommand('setAsideFact', { numberOfKeys: 2, lua: source('set-aside-fact') });
   redis.defineCommand('retryFacts', { numberOfKeys: 2, lua: source('retry-facts') });
 }

@@ -1,0 +1,309 @@
+import { type Chat, ChatError, type OwnMessage } from '@passerby/client';
+import { Later } from './later.ts';
+import { texts } from './texts.ts';
+import { troubleSentence } from './trouble-sentence.ts';
+import { type Entry, firstView, type Phase, type Trouble, type View } from './view.ts';
+
+/** More lines than this are not kept on the screen. */
+const mostEntries = 500;
+
+/** An interruption that is over sooner is not worth telling: a node that is replaced moves its users in this time. */
+const noticeableMs = 1000;
+
+const escapeAgainMs = 2000;
+
+/** Trouble that nothing solves by itself is shown this long. */
+const troubleMs = 6000;
+
+export interface ChatScreenOptions {
+  /** Makes a client; another one after the first was closed. */
+  connect: (takeOver?: string) => Chat;
+  /** Asks other tabs for the chat that this one was in. */
+  askTwins: () => Promise<string | undefined>;
+  /** Called with each change. */
+  show: (view: View) => void;
+  /** Says something to those who hear the page and do not see it. */
+  announce: (text: string) => void;
+}
+
+type Command = 'search' | 'skip' | 'endChat';
+
+/** Makes of the client's events what is to be shown, and of what the user does commands for the client. */
+export class ChatScreen {
+  readonly #options: ChatScreenOptions;
+  #chat: Chat;
+  #view = firstView;
+  readonly #keys = new Map<OwnMessage, number>();
+  #lastKey = 0;
+  /** The command that has no answer yet. */
+  #pending: { command: Command } | undefined;
+  /** What the user tried last, for `tryAgain`. */
+  #failed: Command | undefined;
+  readonly #awayNotice = new Later();
+  readonly #interruptedNotice = new Later();
+  readonly #escape = new Later();
+  readonly #troubleEnd = new Later();
+
+  constructor(options: ChatScreenOptions, takeOver?: string) {
+    this.#options = options;
+    this.#chat = this.#connect(takeOver);
+  }
+
+  get view(): View {
+    return this.#view;
+  }
+
+  /** Looks for a partner, from any state: leaves the present one. */
+  next(): void {
+    if (this.#view.closed || this.#view.phase === 'searching' || this.#view.phase === 'returning') return;
+    this.#carryOut(this.#view.phase === 'chatting' ? 'skip' : 'search');
+  }
+
+  /** Leaves the chat, or stops looking for one. */
+  stop(): void {
+    this.#carryOut('endChat');
+  }
+
+  /** @returns whether the text was taken */
+  send(text: string): boolean {
+    try {
+      const message = this.#chat.send(text);
+      this.#add(this.#shown(message));
+      this.#clearTrouble('text');
+      return true;
+    } catch (error) {
+      this.#setTrouble(error, 'text');
+      return false;
+    }
+  }
+
+  setTyping(typing: boolean): void {
+    this.#chat.setTyping(typing);
+  }
+
+  /** The first time only says what the second one does. */
+  escape(): void {
+    const { phase, closed } = this.#view;
+    if (closed || (phase !== 'chatting' && phase !== 'ended')) return;
+    if (this.#view.escaping) {
+      this.#escape.cancel();
+      this.#set({ escaping: false });
+      this.next();
+      return;
+    }
+    this.#set({ escaping: true });
+    this.#options.announce(texts.escapeAgain);
+    this.#escape.in(escapeAgainMs, () => this.#set({ escaping: false }));
+  }
+
+  /** Does again what failed. */
+  tryAgain(): void {
+    if (this.#failed) this.#carryOut(this.#failed);
+  }
+
+  dismissAnnouncement(): void {
+    this.#set({ announcement: undefined });
+  }
+
+  /** After the connection was closed for good: takes the chat back from where it is, or begins anew. */
+  async reconnect(): Promise<void> {
+    const takeOver = this.#view.closed === 'REPLACED' ? await this.#options.askTwins() : undefined;
+    this.#chat = this.#connect(takeOver);
+  }
+
+  /** Another tab goes on with the chat. */
+  handOver(): string | undefined {
+    return this.#chat.handOver();
+  }
+
+  #connect(takeOver?: string): Chat {
+    const chat = this.#options.connect(takeOver);
+    this.#keys.clear();
+    const { offline, lobby } = this.#view;
+    this.#set({ ...firstView, offline, lobby, phase: chat.restoring ? 'returning' : 'home' });
+    this.#listen(chat);
+    return chat;
+  }
+
+  #listen(chat: Chat): void {
+    chat.on('state', state => {
+      if (this.#pending?.command === 'endChat') return;
+      if (state === 'waiting') this.#enter('searching');
+      // A user who was away for too long has lost the place in the queue, but still wants a partner.
+      else if (state === 'idle' && this.#view.phase === 'searching' && !this.#pending) this.#carryOut('search');
+    });
+    chat.on('matched', ({ sessionId, partnerAway }) => {
+      if (this.#pending?.command === 'endChat') return;
+      const restored = this.#view.phase === 'returning';
+      this.#keys.clear();
+      this.#set({ entries: [], sessionId, partnerTyping: false });
+      this.#enter('chatting');
+      this.#tell(restored ? texts.chatRestored : texts.chatStarted);
+      this.#setPartnerAway(partnerAway);
+    });
+    chat.on('message', ({ message }) => {
+      if (this.#pending?.command === 'endChat') return;
+      this.#add({ key: this.#newKey(), from: 'partner', text: message });
+      this.#options.announce(texts.fromStranger(message));
+    });
+    chat.on('ownMessage', message => {
+      const key = this.#keys.get(message);
+      if (key === undefined) this.#add(this.#shown(message));
+      else this.#set({ entries: this.#view.entries.map(entry => (entry.key === key ? this.#shown(message) : entry)) });
+      if (message.status === 'sent' || message.status === 'delivered') this.#clearTrouble('messages');
+      if (message.status === 'failed' && message.error?.code === 'INVALID_MESSAGE')
+        this.#setTrouble(message.error, 'text');
+    });
+    chat.on('partnerTyping', partnerTyping => this.#set({ partnerTyping }));
+    chat.on('partnerAway', () => this.#setPartnerAway(true));
+    chat.on('partnerBack', () => this.#setPartnerAway(false));
+    chat.on('partnerLeft', ({ reason }) => this.#partnerLeft(reason));
+    chat.on('lobby', lobby => this.#set({ lobby }));
+    chat.on('announcement', ({ message }) => {
+      this.#set({ announcement: message });
+      this.#options.announce(`${texts.announcement} ${message}`);
+    });
+    chat.on('error', error => this.#setTrouble(error, chat.connection === 'connected' ? 'messages' : 'connection'));
+    chat.on('connection', (connection, error) => {
+      this.#set({ connection });
+      if (connection === 'connected') this.#connected();
+      else if (connection === 'closed') this.#closed(error);
+      else this.#interruptedNotice.in(noticeableMs, () => this.#interrupted());
+    });
+  }
+
+  #connected(): void {
+    this.#interruptedNotice.cancel();
+    this.#clearTrouble('connection');
+    if (this.#view.interrupted) this.#options.announce(texts.backOnline);
+    this.#set({ interrupted: false });
+    if (this.#view.phase === 'returning') this.#enter('home');
+  }
+
+  #interrupted(): void {
+    this.#set({ interrupted: true });
+    this.#options.announce(this.#view.phase === 'chatting' ? texts.reconnecting : texts.reconnectingIdle);
+  }
+
+  #closed(error?: ChatError): void {
+    for (const later of [this.#awayNotice, this.#interruptedNotice, this.#escape, this.#troubleEnd]) later.cancel();
+    const closed = error?.code === 'REPLACED' ? 'REPLACED' : 'CLOSED';
+    this.#set({ ...firstView, connection: 'closed', closed, phase: 'home', lobby: this.#view.lobby });
+    this.#options.announce(closed === 'REPLACED' ? texts.replacedTitle : texts.closedTitle);
+  }
+
+  #partnerLeft(reason: string): void {
+    const { phase, connection } = this.#view;
+    // Who is looking for the next one already need not know what became of the last one.
+    if (phase !== 'searching') {
+      const ends: Record<string, string> = texts.ends;
+      const why = connection === 'connected' ? (ends[reason] ?? texts.ends.disconnect) : texts.awayTooLong;
+      this.#end(phase === 'returning' ? texts.endedMeanwhile : why);
+    }
+  }
+
+  #end(why: string): void {
+    this.#enter('ended');
+    this.#tell(why);
+  }
+
+  #carryOut(command: Command): void {
+    const before = this.#view.phase;
+    const pending = { command };
+    this.#pending = pending;
+    this.#failed = undefined;
+    this.#clearTrouble();
+    // Shown as done at once: without a connection it takes a while, and what cannot be done is told.
+    if (command !== 'endChat') this.#enter('searching');
+    else if (before === 'chatting') this.#end(texts.youLeft);
+    else this.#enter('home');
+    const chat = this.#chat;
+    chat[command]().then(
+      () => {
+        if (this.#pending === pending) this.#pending = undefined;
+      },
+      error => {
+        if (this.#pending === pending) this.#pending = undefined;
+        if (chat !== this.#chat || chat.connection === 'closed') return;
+        this.#enter(this.#phaseAfter(before));
+        this.#failed = command;
+        this.#setTrouble(error, 'command');
+      },
+    );
+  }
+
+  /** Where the user is after a command failed. */
+  #phaseAfter(before: Phase): Phase {
+    if (this.#chat.state === 'paired') return 'chatting';
+    if (this.#chat.state === 'waiting') return 'searching';
+    return before === 'searching' || this.#view.entries.length === 0 ? 'home' : 'ended';
+  }
+
+  #enter(phase: Phase): void {
+    if (phase === this.#view.phase) return;
+    if (phase !== 'chatting') this.#setPartnerAway(false);
+    this.#set({ phase, partnerTyping: false, ...(phase === 'searching' && { escaping: false }) });
+    if (phase === 'searching') this.#options.announce(texts.searching);
+  }
+
+  #setPartnerAway(away: boolean): void {
+    if (away) {
+      this.#awayNotice.in(noticeableMs, () => {
+        this.#set({ partnerAway: true, partnerTyping: false });
+        this.#options.announce(texts.partnerAway);
+      });
+      return;
+    }
+    this.#awayNotice.cancel();
+    if (!this.#view.partnerAway) return;
+    this.#set({ partnerAway: false });
+    if (this.#chat.state === 'paired') this.#options.announce(texts.partnerBack);
+  }
+
+  #setTrouble(error: unknown, of: Trouble['of']): void {
+    const { code, retryAfterMs } = error instanceof ChatError ? error : new ChatError('UNAVAILABLE');
+    const until = retryAfterMs === undefined ? undefined : performance.now() + retryAfterMs;
+    const isNews = this.#view.trouble?.code !== code;
+    this.#set({ trouble: { code, until, of } });
+    if (isNews) this.#options.announce(troubleSentence(code, of, retryAfterMs));
+    if (of === 'text') this.#troubleEnd.in(troubleMs, () => this.#clearTrouble());
+    else this.#troubleEnd.cancel();
+  }
+
+  /** @param of only if it is of this */
+  #clearTrouble(of?: Trouble['of']): void {
+    if (this.#view.trouble && (of === undefined || this.#view.trouble.of === of)) this.#set({ trouble: undefined });
+  }
+
+  /** Adds a line of the page itself, and says it. */
+  #tell(text: string): void {
+    this.#add({ key: this.#newKey(), from: 'page', text });
+    this.#options.announce(text);
+  }
+
+  #add(entry: Entry): void {
+    this.#set({ entries: [...this.#view.entries, entry].slice(-mostEntries) });
+  }
+
+  #shown(message: OwnMessage): Entry {
+    const key = this.#keys.get(message) ?? this.#newKey();
+    this.#keys.set(message, key);
+    const { text, status, maybeShown } = message;
+    return { key, from: 'me', text, status, maybeShown };
+  }
+
+  #newKey(): number {
+    this.#lastKey += 1;
+    return this.#lastKey;
+  }
+
+  #set(change: Partial<View>): void {
+    this.#view = { ...this.#view, ...change };
+    this.#options.show(this.#view);
+  }
+
+  /** The browser says that there is a network, or none. */
+  setOffline(offline: boolean): void {
+    this.#set({ offline });
+  }
+}

@@ -1,0 +1,57 @@
+import type { MemoryPairStore } from './memory-pair-store.ts';
+import type { NodeStatus, PoolStatus, RecorderStatus, StatusBoard } from './status-board.ts';
+
+const recorderLastsMs = 30_000;
+
+/** The model of {@link StatusBoard}, beside the model of the pair store. */
+export class MemoryStatusBoard implements StatusBoard {
+  readonly #store: MemoryPairStore;
+  readonly #now: () => number;
+  readonly #nodes = new Map<string, { status: NodeStatus; at: number }>();
+  #recorder: { status: RecorderStatus; at: number } | undefined;
+
+  constructor(store: MemoryPairStore, now: () => number = Date.now) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /** The nodes of which anything is kept. */
+  get kept(): string[] {
+    return [...this.#nodes.keys()];
+  }
+
+  async postNode(nodeId: string, status: NodeStatus): Promise<void> {
+    if (this.#store.leases.get(nodeId)) this.#nodes.set(nodeId, { status: structuredClone(status), at: this.#now() });
+    this.#tidy();
+  }
+
+  async removeNode(nodeId: string): Promise<void> {
+    this.#nodes.delete(nodeId);
+    this.#tidy();
+  }
+
+  async postRecorder(status: RecorderStatus): Promise<void> {
+    this.#recorder = { status: structuredClone(status), at: this.#now() };
+  }
+
+  async removeRecorder(): Promise<void> {
+    this.#recorder = undefined;
+  }
+
+  async read(): Promise<PoolStatus> {
+    const now = this.#now();
+    const { waitingSince } = this.#store;
+    const aged = <Status>({ status, at }: { status: Status; at: number }) => ({ status, ageMs: now - at });
+    const nodes = [...this.#store.leases].map(([nodeId, lapsesAt]) => {
+      const posted = this.#nodes.get(nodeId);
+      return { nodeId, lapsed: lapsesAt <= now, last: posted && aged(posted) };
+    });
+    const recorder = this.#recorder && now - this.#recorder.at < recorderLastsMs ? aged(this.#recorder) : undefined;
+    const oldestWaitMs = waitingSince.length > 0 ? now - Math.min(...waitingSince) : 0;
+    return { nodes, recorder, waiting: waitingSince.length, oldestWaitMs };
+  }
+
+  #tidy(): void {
+    for (const nodeId of this.#nodes.keys()) if (!this.#store.leases.has(nodeId)) this.#nodes.delete(nodeId);
+  }
+}
