@@ -1,0 +1,9 @@
+import { relayAmongEight, relayBetweenTwo, relayOnOneNode } from './relay.ts';
+import type { Scenario } from './scenario.ts';
+
+/** What can be measured, in the order in which it is done. */
+export const scenarios: Record<string, Scenario> = {
+  'relay-1': relayOnOneNode,
+  'relay-2': relayBetweenTwo,
+  'relay-8': relayAmongEight,
+};
