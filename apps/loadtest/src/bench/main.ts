@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { join } from 'node:path';
 import { OptionsError, parseOptions } from './options.ts';
-import { isMet, ratiosOf, type Row } from './row.ts';
+import { isMet, type Row, ratiosOf } from './row.ts';
 import { scenarios } from './scenarios.ts';
 import { Servers } from './servers.ts';
 import { table } from './table.ts';

@@ -60,7 +60,7 @@ export class PairOfClients {
   }
 
   #text(from: 0 | 1, number: number): string {
-    return `pair ${this.#name}, side ${from}, message ${number} `.padEnd(textLength, 'abcdefghi ');
+    return `${`pair ${this.#name}, side ${from}, message ${number} `.padEnd(textLength - 1, 'abcdefghi ')}.`;
   }
 }
 

@@ -1,9 +1,9 @@
 import { metered, sum } from './cpu-time.ts';
+import { inRounds } from './in-rounds.ts';
 import { Loader } from './loader.ts';
 import type { Row } from './row.ts';
 import type { Bench, Scenario } from './scenario.ts';
 import type { Contestant } from './servers.ts';
-import { inRounds } from './in-rounds.ts';
 
 /** How many pairs play, and so how many messages are in flight. */
 const pairs = 200;

@@ -1,4 +1,4 @@
-import { isMet, ratiosOf, type Row } from './row.ts';
+import { isMet, type Row, ratiosOf } from './row.ts';
 import { spreadOf } from './spread.ts';
 
 const heads = ['what', 'unit', 'Passerby', 'compared with', '', 'ratio', 'goal', 'met'];

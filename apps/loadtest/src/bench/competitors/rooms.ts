@@ -9,8 +9,7 @@ const [port, kind, redisUrl = ''] = process.argv.slice(2);
 // As the adapter's documentation has it: two plain connections.
 const publisher = new Redis(redisUrl);
 const subscriber = publisher.duplicate();
-const adapter =
-  kind === 'sharded' ? createShardedAdapter(publisher, subscriber) : createAdapter(publisher, subscriber);
+const adapter = kind === 'sharded' ? createShardedAdapter(publisher, subscriber) : createAdapter(publisher, subscriber);
 const http = createServer((_request, response) => response.end());
 const io = new Server(http, { adapter });
 
