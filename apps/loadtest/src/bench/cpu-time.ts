@@ -1,26 +1,25 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** CPU time, user and system, in µs; a figure for each group of processes that was asked for. */
-export type CpuTimes = Record<string, number>;
-
-export interface Metered<Result> {
+export interface Metered<Result, Group extends string> {
   result: Result;
   seconds: number;
-  /** What each group used meanwhile. */
-  cpuUs: CpuTimes;
+  /** The CPU time that each group used meanwhile, user and system, in µs. */
+  cpuUs: Record<Group, number>;
 }
 
 /** Does some work, and tells how much CPU time groups of processes used meanwhile. */
-export async function metered<Result>(
-  groups: Readonly<Record<string, readonly number[]>>,
+export async function metered<Result, Group extends string>(
+  groups: Readonly<Record<Group, readonly number[]>>,
   work: () => Promise<Result>,
-): Promise<Metered<Result>> {
-  const read = () => Object.entries(groups).map(([name, pids]) => [name, sum(pids.map(cpuTimeUs))] as const);
-  const before = new Map(read());
+): Promise<Metered<Result, Group>> {
+  const names = Object.keys(groups) as Group[];
+  const read = () => names.map(name => sum(groups[name].map(cpuTimeUs)));
+  const before = read();
   const startedAt = performance.now();
   const result = await work();
   const seconds = (performance.now() - startedAt) / 1000;
-  const cpuUs = Object.fromEntries(read().map(([name, after]) => [name, after - (before.get(name) ?? 0)]));
+  const used = read().map((after, index) => after - (before[index] ?? 0));
+  const cpuUs = Object.fromEntries(names.map((name, index) => [name, used[index]])) as Record<Group, number>;
   return { result, seconds, cpuUs };
 }
 

@@ -1,29 +1,48 @@
-// The process that plays the clients, so that what they cost is not counted among the servers' cost. It does what its
-// parent says: see LoadCommands.
-import type { LoadCommands } from './load-commands.ts';
-import { PairOfClients } from './pair-of-clients.ts';
+// A process that plays clients.
+import { type Pairing, PairOfClients } from './pair-of-clients.ts';
+import { serveCommands } from './worker-process.ts';
 
 const playWithinMs = 120_000;
 let pairs: PairOfClients[] = [];
 
-const commands: LoadCommands = {
-  async connectPairs({ ports, count, pairing }) {
-    for (let i = 0; i < count; i++) pairs.push(await PairOfClients.connect(String(i), ports, pairing));
+/** What clients did together. */
+export interface Played {
+  messages: number;
+  seconds: number;
+  /** CPU time of this process meanwhile. */
+  cpuUs: number;
+}
+
+const commands = {
+  /** Connects pairs, one client of each to the first port and the other to the second, if there is one. */
+  async connectPairs({ ports, count, pairing }: { ports: number[]; count: number; pairing: Pairing }): Promise<void> {
+    const [first = 0, second = first] = ports;
+    for (let i = 0; i < count; i++) pairs.push(await PairOfClients.connect(String(i), [first, second], pairing));
   },
-  async play({ messages }) {
+
+  /**
+   * All pairs play ping-pong, so that as many messages are in flight as there are pairs, until about `messages` have arrived.
+   * Rejects when one is lost, doubled, out of order, or goes to someone else.
+   */
+  async play({ messages }: { messages: number }): Promise<Played> {
     const turns = Math.ceil(messages / pairs.length);
     const cpuBefore = process.cpuUsage();
     const startedAt = performance.now();
     await within(playWithinMs, Promise.all(pairs.map(pair => playOne(pair, turns))));
     const seconds = (performance.now() - startedAt) / 1000;
     const { user, system } = process.cpuUsage(cpuBefore);
-    return { messages: turns * pairs.length, seconds, loaderCpu: (user + system) / 1e6 / seconds };
+    return { messages: turns * pairs.length, seconds, cpuUs: user + system };
   },
-  async closePairs() {
+
+  async closePairs(): Promise<void> {
     for (const pair of pairs) pair.close();
     pairs = [];
   },
 };
+
+export type LoadCommands = typeof commands;
+
+serveCommands(commands);
 
 /** The two of a pair answer each other until `turns` messages have arrived. */
 function playOne(pair: PairOfClients, turns: number): Promise<void> {
@@ -42,16 +61,7 @@ function playOne(pair: PairOfClients, turns: number): Promise<void> {
 async function within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Messages were missing after ${ms / 1000} s.`)), ms);
+    timer = setTimeout(() => reject(new Error(`Something was missing after ${ms / 1000} s.`)), ms);
   });
   return Promise.race([work, tooLate]).finally(() => clearTimeout(timer));
 }
-
-process.on('message', async ({ name, input }: { name: keyof LoadCommands; input: never }) => {
-  try {
-    process.send?.({ output: await commands[name](input) });
-  } catch (error) {
-    process.send?.({ error: (error as Error).stack });
-  }
-});
-process.on('disconnect', () => process.exit());

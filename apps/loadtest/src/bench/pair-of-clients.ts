@@ -36,7 +36,10 @@ export class PairOfClients {
     if (pairing === 'search') await search(a, b);
     else {
       const room = `pair-${name}`;
-      await Promise.all([a.ask('pair', { socketId: b.id, room }), b.ask('pair', { socketId: a.id, room })]);
+      await Promise.all([
+        a.ask('pair', { socketId: b.id, port: ports[1], room }),
+        b.ask('pair', { socketId: a.id, port: ports[0], room }),
+      ]);
     }
     return new PairOfClients(name, [a, b]);
   }

@@ -1,7 +1,7 @@
 import { metered, sum } from './cpu-time.ts';
 import { inRounds } from './in-rounds.ts';
-import { Loader } from './loader.ts';
-import type { Row } from './row.ts';
+import { type LoadProcess, startLoad } from './load-process.ts';
+import type { Goal, Row } from './row.ts';
 import type { Bench, Scenario } from './scenario.ts';
 import type { Contestant } from './servers.ts';
 
@@ -9,56 +9,47 @@ import type { Contestant } from './servers.ts';
 const pairs = 200;
 const messages = 20_000;
 
-/** What one contestant did in one round: µs of CPU per message, and messages per second. */
+/** What one contestant did in one round: µs of CPU per message, of all servers and of some, and messages per second. */
 interface Turn {
   all: number;
   nodes: number;
   redis: number;
   perSecond: number;
-  loaderCpu: number;
+  /** What the load process used, in cores. */
+  load: number;
 }
 
-const cpu = { unit: 'µs', value: (turn: Turn) => turn.all };
-const nodesCpu = { unit: 'µs', value: (turn: Turn) => turn.nodes };
-const redisCpu = { unit: 'µs', value: (turn: Turn) => turn.redis };
-const rate = { unit: 'messages/s', value: (turn: Turn) => turn.perSecond };
-const loaderCpu = { unit: 'cores', value: (turn: Turn) => turn.loaderCpu };
-
 export const relayOnOneNode: Scenario = async bench => {
-  const [passerby, bare] = await Promise.all([bench.servers.passerby({ nodes: 1 }), bench.servers.competitor('bare')]);
-  const { of } = await compete(bench, [passerby, bare]);
-  const what = 'relay on one node';
-  const between: [Contestant, Contestant] = [passerby, bare];
+  const { servers } = bench;
+  const [passerby, bare] = await Promise.all([servers.passerby({ nodes: 1 }), servers.competitor('bare')]);
+  const turns = await relayInRounds(bench, [passerby, bare]);
+  const row = (name: string, unit: string, part: keyof Turn, goal?: Goal) =>
+    compare(turns, [passerby, bare], { what: `relay on one node, ${name}`, unit, part, goal });
   return [
-    compare({ what: `${what}, CPU per message`, ...cpu, of, between, atMost: 1.25 }),
-    compare({ what: `${what}, rate`, ...rate, of, between }),
-    compare({ what: `${what}, CPU of the load process`, ...loaderCpu, of, between }),
+    row('CPU per message', 'µs', 'all', { of: 'ratio', atMost: 1.25 }),
+    row('rate', 'messages/s', 'perSecond'),
+    row('CPU of the load process', 'cores', 'load'),
   ];
 };
 
 export const relayBetweenTwo: Scenario = async bench => {
-  const { servers, scale } = bench;
-  const [passerby, classic, sharded, publisher] = await Promise.all([
+  const { servers } = bench;
+  const [passerby, classic, sharded, channels] = await Promise.all([
     servers.passerby({ nodes: 2 }),
     servers.competitor('classic', { nodes: 2 }),
     servers.competitor('sharded', { nodes: 2 }),
-    servers.competitor('publish'),
+    servers.competitor('channels', { nodes: 2 }),
   ]);
-  const contestants = [passerby, classic, sharded];
-  const { of, rest } = await compete(bench, contestants, () => publish(publisher, messages * scale));
-  const what = 'relay between 2 nodes';
-  const between: [Contestant, Contestant] = [passerby, classic];
+  const turns = await relayInRounds(bench, [passerby, classic, sharded, channels]);
+  const row = (other: Contestant, name: string, unit: string, part: keyof Turn, goal?: Goal) =>
+    compare(turns, [passerby, other], { what: `relay between 2 nodes, ${name}`, unit, part, goal });
   return [
-    compare({ what: `${what}, CPU per message`, ...cpu, of, between, atMost: 0.6 }),
-    compare({ what: `${what}, CPU per message`, ...cpu, of, between: [passerby, sharded] }),
-    compare({ what: `${what}, CPU of the nodes`, ...nodesCpu, of, between }),
-    compare({ what: `${what}, CPU of Redis`, ...redisCpu, of, between }),
-    {
-      ...{ what: `${what}, CPU of Redis`, unit: 'µs', ours: of(passerby).map(redisCpu.value) },
-      other: { name: 'a bare publish', values: rest[0]?.map(redisCpu.value) ?? [] },
-      goal: { of: 'ratio', atMost: 5 / 3 },
-    },
-    compare({ what: `${what}, rate`, ...rate, of, between }),
+    row(classic, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 0.6 }),
+    row(sharded, 'CPU per message', 'µs', 'all'),
+    row(channels, 'CPU per message', 'µs', 'all'),
+    row(classic, 'CPU of Redis per message', 'µs', 'redis', { of: 'ours', atMost: 5 }),
+    row(channels, 'CPU of Redis per message', 'µs', 'redis', { of: 'ratio', atMost: 5 / 3 }),
+    row(classic, 'rate', 'messages/s', 'perSecond'),
   ];
 };
 
@@ -70,79 +61,52 @@ export const relayAmongEight: Scenario = async bench => {
     servers.competitor('sharded', { nodes: 8 }),
     servers.passerby({ nodes: 2 }),
   ]);
-  const { of } = await compete(bench, [passerby, classic, sharded, two]);
-  const what = 'relay with 8 nodes, the chat on 2 of them';
+  const turns = await relayInRounds(bench, [passerby, classic, sharded, two]);
+  const row = (other: Contestant, name: string, unit: string, part: keyof Turn, goal?: Goal) =>
+    compare(turns, [passerby, other], { what: `relay with 8 nodes, the chat on 2, ${name}`, unit, part, goal });
   return [
-    compare({ what: `${what}, CPU per message`, ...cpu, of, between: [passerby, classic], atMost: 0.4 }),
-    compare({ what: `${what}, CPU per message`, ...cpu, of, between: [passerby, two], atMost: 1.05 }),
-    compare({ what: `${what}, CPU per message`, ...cpu, of, between: [passerby, sharded] }),
-    compare({ what: `${what}, rate`, ...rate, of, between: [passerby, classic] }),
+    row(classic, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 0.4 }),
+    row(two, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 1.05 }),
+    row(sharded, 'CPU per message', 'µs', 'all'),
+    row(classic, 'rate', 'messages/s', 'perSecond'),
   ];
 };
 
-type Turns = (contestant: Contestant) => Turn[];
-
-/** Each contestant relays, in turn, for pairs of clients that stay connected. `others` have turns, too. */
-async function compete(
-  bench: Bench,
-  contestants: Contestant[],
-  ...others: (() => Promise<Turn>)[]
-): Promise<{ of: Turns; rest: Turn[][] }> {
-  const loaders = contestants.map(() => new Loader());
+/** Each contestant relays, in turn, for pairs of clients that stay connected the whole time. */
+async function relayInRounds(bench: Bench, contestants: Contestant[]): Promise<Map<Contestant, Turn[]>> {
+  const loads: LoadProcess[] = [];
   try {
     const turns = await Promise.all(
-      contestants.map(async (contestant, index) => {
-        const loader = loaders[index] ?? new Loader();
-        const [first = 0, second = first] = contestant.ports;
-        const pairing = contestant.name.startsWith('Passerby') ? 'search' : 'tell';
-        await loader.tell('connectPairs', { ports: [first, second], count: pairs, pairing });
-        return () => relay(contestant, loader, messages * bench.scale);
+      contestants.map(async contestant => {
+        const load = startLoad();
+        loads.push(load);
+        await load.tell('connectPairs', { ...contestant, count: pairs });
+        return () => relay(contestant, load, messages * bench.scale);
       }),
     );
-    const all = await inRounds(bench, [...turns, ...others]);
-    return { of: contestant => all[contestants.indexOf(contestant)] ?? [], rest: all.slice(contestants.length) };
+    const results = await inRounds(bench, turns);
+    return new Map(contestants.map((contestant, index) => [contestant, results[index] ?? []]));
   } finally {
-    await Promise.all(loaders.map(loader => loader.stop()));
+    await Promise.all(loads.map(load => load.stop()));
   }
 }
 
-async function relay({ processes }: Contestant, loader: Loader, count: number): Promise<Turn> {
-  const { result, cpuUs } = await metered({ ...processes }, () => loader.tell('play', { messages: count }));
-  const [nodes = 0, redis = 0] = [cpuUs.nodes, cpuUs.redis].map(us => (us ?? 0) / result.messages);
+async function relay({ processes }: Contestant, load: LoadProcess, count: number): Promise<Turn> {
+  const { result, cpuUs } = await metered(processes, () => load.tell('play', { messages: count }));
   return {
     all: sum(Object.values(cpuUs)) / result.messages,
-    nodes,
-    redis,
+    nodes: cpuUs.nodes / result.messages,
+    redis: cpuUs.redis / result.messages,
     perSecond: result.messages / result.seconds,
-    loaderCpu: result.loaderCpu,
+    load: result.cpuUs / 1e6 / result.seconds,
   };
 }
 
-/** As many messages, and as many in flight, but all that is done is to publish them. */
-async function publish({ processes, ports }: Contestant, count: number): Promise<Turn> {
-  const { cpuUs, seconds } = await metered({ redis: processes.redis, nodes: processes.nodes }, async () => {
-    const query = `count=${count}&inFlight=${pairs}`;
-    await (await fetch(`http://127.0.0.1:${ports[0]}/publish?${query}`)).arrayBuffer();
-  });
-  const [nodes = 0, redis = 0] = [cpuUs.nodes, cpuUs.redis].map(us => (us ?? 0) / count);
-  return { all: nodes + redis, nodes, redis, perSecond: count / seconds, loaderCpu: 0 };
-}
-
-interface Comparison {
-  what: string;
-  unit: string;
-  value: (turn: Turn) => number;
-  of: Turns;
-  between: [ours: Contestant, other: Contestant];
-  atMost?: number;
-}
-
-function compare({ what, unit, value, of, between: [ours, other], atMost }: Comparison): Row {
-  return {
-    what,
-    unit,
-    ours: of(ours).map(value),
-    other: { name: other.name, values: of(other).map(value) },
-    ...(atMost !== undefined && { goal: { of: 'ratio', atMost } }),
-  };
+function compare(
+  turns: ReadonlyMap<Contestant, Turn[]>,
+  [ours, other]: [Contestant, Contestant],
+  { what, unit, part, goal }: { what: string; unit: string; part: keyof Turn; goal: Goal | undefined },
+): Row {
+  const values = (contestant: Contestant) => (turns.get(contestant) ?? []).map(turn => turn[part]);
+  return { what, unit, ours: values(ours), other: { name: other.name, values: values(other) }, ...(goal && { goal }) };
 }

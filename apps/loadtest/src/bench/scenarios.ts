@@ -1,3 +1,4 @@
+import { matching, recording } from './matching.ts';
 import { relayAmongEight, relayBetweenTwo, relayOnOneNode } from './relay.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -6,4 +7,6 @@ export const scenarios: Record<string, Scenario> = {
   'relay-1': relayOnOneNode,
   'relay-2': relayBetweenTwo,
   'relay-8': relayAmongEight,
+  matching,
+  recording,
 };

@@ -4,6 +4,7 @@ import { isReady, PostgresServer, RedisServer, ServerProcess } from '@passerby/c
 import { applyMigrations } from '@passerby/database';
 import getPort from 'get-port';
 import { projectDir, serverEnvironment } from './config.ts';
+import type { Pairing } from './pair-of-clients.ts';
 
 const readyWithinMs = 60_000;
 
@@ -25,9 +26,11 @@ export interface Contestant {
   /** Process ids, by what the processes are. */
   processes: { nodes: number[]; redis: number[]; recording: number[] };
   redisUrl: string;
+  /** How its users become partners. */
+  pairing: Pairing;
 }
 
-export type Competitor = 'bare' | 'classic' | 'sharded' | 'naive' | 'publish';
+export type Competitor = 'bare' | 'channels' | 'classic' | 'sharded';
 
 /** Starts servers, each a process of its own on a free port, and stops them all. */
 export class Servers {
@@ -61,6 +64,7 @@ export class Servers {
         recording: [recorder.pid, ...pidsOf(postgres.process)],
       },
       redisUrl: redis.url,
+      pairing: 'search',
     };
   }
 
@@ -84,6 +88,7 @@ export class Servers {
       ports: started.map(({ port }) => port),
       processes: { nodes: started.map(({ pid }) => pid), redis: redis ? pidsOf(redis.process) : [], recording: [] },
       redisUrl: redis?.url ?? '',
+      pairing: 'tell',
     };
   }
 

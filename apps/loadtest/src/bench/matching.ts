@@ -1,0 +1,109 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { metered, sum } from './cpu-time.ts';
+import { inRounds } from './in-rounds.ts';
+import type { MatchCommands } from './match-worker.ts';
+import type { Scenario } from './scenario.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+const matches = { passerby: 20_000, naive: 2_000 };
+const sessions = { passerby: 20_000, naive: 2_000 };
+const outboxKey = (prefix: string) => `${prefix}:{lobby}:outbox`;
+
+type MatchProcess = WorkerProcess<MatchCommands>;
+const startMatcher = (): MatchProcess => new WorkerProcess<MatchCommands>('match-worker');
+
+/** Matches, without connections: each match is two searches and an end, and a row in PostgreSQL before it counts. */
+export const matching: Scenario = async bench => {
+  const { servers, scale } = bench;
+  const [passerby, naiveRedis, postgres] = await Promise.all([
+    servers.passerby({ nodes: 0 }),
+    servers.redis(),
+    servers.postgres(),
+  ]);
+  const ours = startMatcher();
+  const naive = startMatcher();
+  try {
+    await ours.tell('startPasserby', { redisUrl: passerby.redisUrl });
+    await naive.tell('startNaive', { redisUrl: naiveRedis.url, databaseUrl: postgres.url });
+    const turn = (worker: MatchProcess, others: number[], count: number) => async () => {
+      const { cpuUs, seconds } = await metered({ matcher: [worker.pid], others }, async () => {
+        await worker.tell('match', { matches: count });
+        await worker.tell('recorded');
+      });
+      return { perSecond: count / seconds, cpuUs: sum(Object.values(cpuUs)) / count };
+    };
+    const { redis, recording } = passerby.processes;
+    const [our = [], other = []] = await inRounds(bench, [
+      turn(ours, [...redis, ...recording], matches.passerby * scale),
+      turn(naive, [pidOf(naiveRedis.process), pidOf(postgres.process)], matches.naive * scale),
+    ]);
+    const rate = (turns: typeof our) => turns.map(({ perSecond }) => perSecond);
+    const cpu = (turns: typeof our) => turns.map(({ cpuUs }) => cpuUs);
+    return [
+      {
+        ...{ what: 'matching, recorded', unit: 'matches/s', ours: rate(our) },
+        ...{ other: { name: 'naive', values: rate(other) }, goal: { of: 'ratio', atLeast: 10 } },
+      },
+      {
+        ...{ what: 'matching, CPU per match, recorded', unit: 'µs', ours: cpu(our) },
+        other: { name: 'naive', values: cpu(other) },
+      },
+    ];
+  } finally {
+    await Promise.all([ours.stop(), naive.stop()]);
+  }
+};
+
+/** Sessions that wait in the outbox are recorded; the naive writer creates and updates a row for each. */
+export const recording: Scenario = async bench => {
+  const { servers, scale } = bench;
+  const [passerby, unused, postgres] = await Promise.all([
+    servers.passerby({ nodes: 0 }),
+    servers.redis(),
+    servers.postgres(),
+  ]);
+  const ours = startMatcher();
+  const naive = startMatcher();
+  const redis = new Redis(passerby.redisUrl);
+  try {
+    // In another pool, which no recorder watches, until its outbox is handed over.
+    await ours.tell('startPasserby', { redisUrl: passerby.redisUrl, prefix: 'aside' });
+    await naive.tell('startNaive', { redisUrl: unused.url, databaseUrl: postgres.url });
+    const record = async () => {
+      const count = sessions.passerby * scale;
+      await ours.tell('match', { matches: count });
+      const { cpuUs, seconds } = await metered(passerby.processes, async () => {
+        await redis.rename(outboxKey('aside'), outboxKey('passerby'));
+        while ((await redis.xlen(outboxKey('passerby'))) > 0) await delay(5);
+      });
+      return { perSecond: count / seconds, cpuUs: sum(Object.values(cpuUs)) / count };
+    };
+    const write = async () => {
+      const count = sessions.naive * scale;
+      const processes = { writer: [naive.pid], postgres: [pidOf(postgres.process)] };
+      const { cpuUs, seconds } = await metered(processes, () => naive.tell('write', { count }));
+      return { perSecond: count / seconds, cpuUs: sum(Object.values(cpuUs)) / count };
+    };
+    const [our = [], other = []] = await inRounds(bench, [record, write]);
+    const name = 'naive: create, update';
+    return [
+      {
+        ...{ what: 'sessions recorded', unit: 'sessions/s', ours: our.map(({ perSecond }) => perSecond) },
+        other: { name, values: other.map(({ perSecond }) => perSecond) },
+        goal: { of: 'ratio', atLeast: 20 },
+      },
+      {
+        ...{ what: 'sessions recorded, CPU per session', unit: 'µs', ours: our.map(({ cpuUs }) => cpuUs) },
+        other: { name, values: other.map(({ cpuUs }) => cpuUs) },
+      },
+    ];
+  } finally {
+    redis.disconnect();
+    await Promise.all([ours.stop(), naive.stop()]);
+  }
+};
+
+function pidOf({ pid }: { pid: number | undefined }): number {
+  return pid ?? Number.NaN;
+}
