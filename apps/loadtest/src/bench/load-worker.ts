@@ -1,9 +1,13 @@
 // A process that plays clients.
+import { Client } from './client.ts';
+import { type FlowOptions, flow } from './flow.ts';
 import { type Pairing, PairOfClients } from './pair-of-clients.ts';
+import { percentile } from './percentile.ts';
 import { serveCommands } from './worker-process.ts';
 
 const playWithinMs = 120_000;
-let pairs: PairOfClients[] = [];
+const pairs: PairOfClients[] = [];
+const idle: Client[] = [];
 
 /** What clients did together. */
 export interface Played {
@@ -34,9 +38,26 @@ const commands = {
     return { messages: turns * pairs.length, seconds, cpuUs: user + system };
   },
 
-  async closePairs(): Promise<void> {
-    for (const pair of pairs) pair.close();
-    pairs = [];
+  /** The pairs send at a fixed rate; see `flow`. Times are in ms. */
+  async flow(
+    options: FlowOptions,
+  ): Promise<{ messages: number; p50: number; p99: number; p999: number; lateness: number }> {
+    const { messages, latenciesMs, latenessMs } = await flow(pairs, options);
+    const [p50, p99, p999] = [0.5, 0.99, 0.999].map(share => percentile(latenciesMs, share)) as [
+      number,
+      number,
+      number,
+    ];
+    return { messages, p50, p99, p999, lateness: percentile(latenessMs, 0.99) };
+  },
+
+  /** Connects more clients, who do nothing. */
+  async connectIdle({ port, count }: { port: number; count: number }): Promise<void> {
+    let left = count;
+    const one = async () => {
+      while (left-- > 0) idle.push(await Client.connect(port));
+    };
+    await Promise.all(Array.from({ length: 50 }, one));
   },
 };
 
@@ -49,6 +70,7 @@ function playOne(pair: PairOfClients, turns: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let left = turns;
     pair.onFault = reject;
+    pair.onSend = () => {};
     pair.onMessage = from => {
       left -= 1;
       if (left === 0) resolve();

@@ -11,16 +11,20 @@ const inFlight = 200;
 let matcher: Matcher | undefined;
 let passerby: PasserbyMatcher | undefined;
 let sessions: NaiveSessions | undefined;
-/** Users who do nothing now; enough, as at most so many wait at once as are in flight. */
+/** Users who do nothing now. */
 let idle: string[] = [];
 /** Users who found a partner, and their partners. */
 let found: [string, string][] = [];
 
 const commands = {
-  async startPasserby(options: PasserbyMatcherOptions): Promise<void> {
+  /** @param idleUsers more than are in flight, as so many may wait at once */
+  async startPasserby({
+    idleUsers = 1000,
+    ...options
+  }: PasserbyMatcherOptions & { idleUsers?: number }): Promise<void> {
     passerby = await PasserbyMatcher.start(options);
     matcher = passerby;
-    idle = users(1000);
+    idle = users(idleUsers);
   },
 
   async startNaive({ redisUrl, databaseUrl }: { redisUrl: string; databaseUrl: string }): Promise<void> {

@@ -2,16 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { metered, sum } from './cpu-time.ts';
 import { inRounds } from './in-rounds.ts';
-import type { MatchCommands } from './match-worker.ts';
+import { type MatchProcess, startMatcher } from './match-process.ts';
 import type { Scenario } from './scenario.ts';
-import { WorkerProcess } from './worker-process.ts';
 
 const matches = { passerby: 20_000, naive: 2_000 };
 const sessions = { passerby: 20_000, naive: 2_000 };
 const outboxKey = (prefix: string) => `${prefix}:{lobby}:outbox`;
-
-type MatchProcess = WorkerProcess<MatchCommands>;
-const startMatcher = (): MatchProcess => new WorkerProcess<MatchCommands>('match-worker');
 
 /** Matches, without connections: each match is two searches and an end, and a row in PostgreSQL before it counts. */
 export const matching: Scenario = async bench => {

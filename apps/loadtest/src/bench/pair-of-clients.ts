@@ -11,6 +11,8 @@ export class PairOfClients {
   readonly #clients: readonly [Client, Client];
   readonly #sent: [number, number] = [0, 0];
   readonly #received: [number, number] = [0, 0];
+  /** Told when a message is sent, and by whom. */
+  onSend: (from: 0 | 1) => void = () => {};
   /** Told of each message that arrived, and who it came from. */
   onMessage: (from: 0 | 1) => void = () => {};
   /** Told when a client gets what it should not get. */
@@ -47,6 +49,7 @@ export class PairOfClients {
   /** Sends the next message of one side to the other. */
   send(from: 0 | 1): void {
     this.#sent[from] += 1;
+    this.onSend(from);
     this.#clients[from].emit('message', { message: this.#text(from, this.#sent[from]) });
   }
 

@@ -1,0 +1,45 @@
+// A process that plays users who all lose their connection at once, and all come back at once.
+import { setTimeout as delay } from 'node:timers/promises';
+import { type StormCounts, StormUser } from './storm-user.ts';
+import { serveCommands } from './worker-process.ts';
+
+const connectingAtOnce = 100;
+const arriveWithinMs = 30_000;
+
+let counts: StormCounts = { retries: 0, violations: [] };
+let users: StormUser[] = [];
+
+const commands = {
+  /** Connects users, in turn to each port, and waits until all are in chats. */
+  async connect({ ports, count }: { ports: number[]; count: number }): Promise<void> {
+    counts = { retries: 0, violations: [] };
+    users = Array.from({ length: count }, () => new StormUser(counts));
+    const queue = [...users.entries()];
+    const one = async () => {
+      for (let next = queue.pop(); next; next = queue.pop()) await next[1].connect(ports[next[0] % ports.length] ?? 0);
+    };
+    await Promise.all(Array.from({ length: connectingAtOnce }, one));
+    await Promise.all(users.map(user => user.search()));
+  },
+
+  /** Cuts all connections; then all connect at once, each to the next port. Resolves when all are back. */
+  async storm({ ports }: { ports: number[] }): Promise<void> {
+    for (const user of users) user.cut();
+    await Promise.all(users.map((user, index) => user.connect(ports[(index + 1) % ports.length] ?? 0)));
+  },
+
+  /** Each user says something to the partner. Whatever does not arrive, or arrives wrongly, is a violation. */
+  async talk(): Promise<{ retries: number; violations: string[]; sessions: number }> {
+    await Promise.all(users.map(user => user.say()));
+    const giveUpAt = performance.now() + arriveWithinMs;
+    const missing = () => users.filter(user => user.received === 0).length;
+    while (missing() > 0 && performance.now() < giveUpAt) await delay(50);
+    if (missing() > 0) counts.violations.push(`${missing()} messages did not arrive.`);
+    const sessions = new Set(users.map(user => user.sessionId)).size;
+    return { ...counts, sessions };
+  },
+};
+
+export type StormCommands = typeof commands;
+
+serveCommands(commands);
