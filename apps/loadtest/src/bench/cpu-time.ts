@@ -25,7 +25,7 @@ export async function metered<Result, Group extends string>(
 
 /**
  * The CPU time that a process, with all its threads and all processes below it that live now, has used since it began, in µs.
- * The kernel counts it in ns. What processes used that have ended is not in it: PostgreSQL's end with their connections.
+ * The kernel counts it in ns. What threads and processes used that have ended is not in it: those of our servers live on.
  * @throws Error where there is no such process, or no /proc that tells
  */
 export function cpuTimeUs(pid: number): number {

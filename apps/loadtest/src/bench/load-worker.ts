@@ -3,7 +3,7 @@ import { Client } from './client.ts';
 import { type FlowOptions, flow } from './flow.ts';
 import { type Pairing, PairOfClients } from './pair-of-clients.ts';
 import { percentile } from './percentile.ts';
-import { serveCommands } from './worker-process.ts';
+import { serveCommands } from './serve-commands.ts';
 
 const playWithinMs = 120_000;
 const pairs: PairOfClients[] = [];

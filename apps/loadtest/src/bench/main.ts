@@ -37,7 +37,13 @@ async function run({ only, repeat, json, quick }: ReturnType<typeof parseOptions
   const startedAt = new Date();
   const dir = await mkdtemp(join(os.tmpdir(), 'passerby-bench-'));
   const servers = new Servers(dir);
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
+  const clear = async () => {
+    await servers.stop();
+    await rm(dir, { recursive: true, force: true });
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => void clear().finally(() => process.exit(130)));
+  }
   const rows: (Row & { scenario: string })[] = [];
   try {
     for (const [name, scenario] of Object.entries(scenarios)) {
@@ -51,8 +57,7 @@ async function run({ only, repeat, json, quick }: ReturnType<typeof parseOptions
       rows.push(...found.map(row => ({ scenario: name, ...row })));
     }
   } finally {
-    await servers.stop();
-    await rm(dir, { recursive: true, force: true });
+    await clear();
   }
   const [cpu] = os.cpus();
   const machine = `${os.cpus().length} × ${cpu?.model ?? 'unknown'}, Node.js ${process.versions.node}`;

@@ -4,7 +4,7 @@ import { NaiveMatcher } from './competitors/naive-matcher.ts';
 import { NaiveSessions } from './competitors/naive-sessions.ts';
 import type { Matcher } from './matcher.ts';
 import { PasserbyMatcher, type PasserbyMatcherOptions } from './passerby-matcher.ts';
-import { serveCommands } from './worker-process.ts';
+import { serveCommands } from './serve-commands.ts';
 
 const inFlight = 200;
 

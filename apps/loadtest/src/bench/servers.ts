@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isReady, PostgresServer, RedisServer, ServerProcess } from '@passerby/cluster';
 import { applyMigrations } from '@passerby/database';
 import getPort from 'get-port';
-import { projectDir, serverEnvironment } from './config.ts';
+import { programDir, projectDir, serverEnvironment } from './config.ts';
 import type { Pairing } from './pair-of-clients.ts';
 
 const readyWithinMs = 60_000;
@@ -75,7 +74,7 @@ export class Servers {
   ): Promise<Contestant> {
     const redis = kind === 'bare' ? undefined : await this.redis();
     const file = kind === 'classic' || kind === 'sharded' ? 'rooms' : kind;
-    const script = fileURLToPath(new URL(`./competitors/${file}.js`, import.meta.url));
+    const script = join(programDir, 'competitors', `${file}.js`);
     const start = async () => {
       const port = await getPort({ host: '127.0.0.1' });
       const own = file === 'rooms' ? [kind] : [];

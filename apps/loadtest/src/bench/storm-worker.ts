@@ -1,7 +1,7 @@
 // A process that plays users who all lose their connection at once, and all come back at once.
 import { setTimeout as delay } from 'node:timers/promises';
+import { serveCommands } from './serve-commands.ts';
 import { type StormCounts, StormUser } from './storm-user.ts';
-import { serveCommands } from './worker-process.ts';
 
 const connectingAtOnce = 100;
 const arriveWithinMs = 30_000;

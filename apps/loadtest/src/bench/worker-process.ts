@@ -1,23 +1,26 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { serverEnvironment } from './config.ts';
+import { join } from 'node:path';
+import { programDir, serverEnvironment } from './config.ts';
 
 /** What a process can be told to do. Inputs and outputs are data. */
 export type Commands = Record<string, (input: never) => Promise<unknown>>;
 
-type Answer = { output: unknown } | { error: string };
+export type Answer = { output: unknown } | { error: string };
 
 /** A process of ours that does what it is told; see `serveCommands`. It ends with this process. */
 export class WorkerProcess<Does extends Commands> {
   readonly #name: string;
   readonly #child: ChildProcess;
 
-  /** @param name of the file beside this one that it runs */
+  /** @param name of the program that it runs */
   constructor(name: string) {
     this.#name = name;
-    const file = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
-    this.#child = fork(file, { env: serverEnvironment(), execArgv: [], serialization: 'advanced' });
+    this.#child = fork(join(programDir, `${name}.js`), {
+      env: serverEnvironment(),
+      execArgv: [],
+      serialization: 'advanced',
+    });
   }
 
   get pid(): number {
@@ -52,17 +55,4 @@ export class WorkerProcess<Does extends Commands> {
     this.#child.kill();
     await exit;
   }
-}
-
-/** Makes this process do what its parent tells, and end with it. */
-export function serveCommands(commands: Commands): void {
-  process.on('message', async ({ name, input }: { name: string; input: never }) => {
-    const answer = (answer: Answer) => process.send?.(answer);
-    try {
-      answer({ output: await commands[name]?.(input) });
-    } catch (error) {
-      answer({ error: (error as Error).stack ?? String(error) });
-    }
-  });
-  process.on('disconnect', () => process.exit());
 }
