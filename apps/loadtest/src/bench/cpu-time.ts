@@ -7,29 +7,38 @@ export interface Metered<Result, Group extends string> {
   cpuUs: Record<Group, number>;
 }
 
-/** Does some work, and tells how much CPU time groups of processes used meanwhile. */
+/**
+ * Does some work, and tells how much CPU time groups of processes used meanwhile.
+ * @throws Error where one of them is not there, or there is no /proc that tells
+ */
 export async function metered<Result, Group extends string>(
   groups: Readonly<Record<Group, readonly number[]>>,
   work: () => Promise<Result>,
 ): Promise<Metered<Result, Group>> {
   const names = Object.keys(groups) as Group[];
-  const read = () => names.map(name => sum(groups[name].map(cpuTimeUs)));
+  const read = () => names.map(name => groups[name].map(cpuTimes));
   const before = read();
   const startedAt = performance.now();
   const result = await work();
   const seconds = (performance.now() - startedAt) / 1000;
-  const used = read().map((after, index) => after - (before[index] ?? 0));
+  const used = read().map((group, name) => sum(group.map((after, index) => growth(before[name]?.[index], after))));
   const cpuUs = Object.fromEntries(names.map((name, index) => [name, used[index]])) as Record<Group, number>;
   return { result, seconds, cpuUs };
 }
 
+/** What has been added to CPU times. One that is there no more adds nothing. */
+function growth(before: ReadonlyMap<number, number> = new Map(), after: ReadonlyMap<number, number>): number {
+  return sum([...after].map(([pid, us]) => us - (before.get(pid) ?? 0)));
+}
+
 /**
- * The CPU time that a process, with all its threads and all processes below it that live now, has used since it began, in µs.
- * The kernel counts it in ns. What threads and processes used that have ended is not in it: those of our servers live on.
- * @throws Error where there is no such process, or no /proc that tells
+ * The CPU time that a process and each of all processes below it has used since it began, with all its threads, in µs. The
+ * kernel counts it in ns. Threads and processes that have ended are not in it; our servers keep theirs, but for a few of
+ * PostgreSQL's.
  */
-export function cpuTimeUs(pid: number): number {
-  return sum([pid, ...descendants(pid)].map(ownCpuTimeUs));
+function cpuTimes(pid: number): Map<number, number> {
+  if (tasksOf(pid).length === 0) throw new Error(`Nothing tells what the process ${pid} has used.`);
+  return new Map([pid, ...descendants(pid)].map(each => [each, ownCpuTimeUs(each)]));
 }
 
 function ownCpuTimeUs(pid: number): number {
@@ -43,15 +52,19 @@ function descendants(pid: number): number[] {
 
 function tasksOf(pid: number): string[] {
   const folder = `/proc/${pid}/task`;
-  return readdirSync(folder).map(id => `${folder}/${id}`);
+  return ifThere(() => readdirSync(folder), []).map(id => `${folder}/${id}`);
 }
 
-/** Empty for a thread that has just ended. */
 function contents(file: string): string {
+  return ifThere(() => readFileSync(file, 'utf8'), '');
+}
+
+/** Reads what may be of a thread or a process that has just ended. */
+function ifThere<Result>(read: () => Result, otherwise: Result): Result {
   try {
-    return readFileSync(file, 'utf8');
+    return read();
   } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return otherwise;
     throw error;
   }
 }

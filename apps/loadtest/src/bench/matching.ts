@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { metered, sum } from './cpu-time.ts';
 import { inRounds } from './in-rounds.ts';
 import { type MatchProcess, startMatcher } from './match-process.ts';
+import type { Goal, Row } from './row.ts';
 import type { Scenario } from './scenario.ts';
 
 const matches = { passerby: 20_000, naive: 2_000 };
@@ -22,29 +23,33 @@ export const matching: Scenario = async bench => {
   try {
     await ours.tell('startPasserby', { redisUrl: passerby.redisUrl });
     await naive.tell('startNaive', { redisUrl: naiveRedis.url, databaseUrl: postgres.url });
-    const turn = (worker: MatchProcess, others: number[], count: number) => async () => {
-      const { cpuUs, seconds } = await metered({ matcher: [worker.pid], others }, async () => {
-        await worker.tell('match', { matches: count });
-        await worker.tell('recorded');
-      });
-      return { perSecond: count / seconds, cpuUs: sum(Object.values(cpuUs)) / count };
-    };
+    const turn =
+      (worker: MatchProcess, servers: { redis: number[]; recording: number[] }, count: number) => async () => {
+        const { cpuUs, seconds } = await metered({ matcher: [worker.pid], ...servers }, async () => {
+          await worker.tell('match', { matches: count });
+          await worker.tell('recorded');
+        });
+        const [matcher = 0, redis = 0, recording = 0] = [cpuUs.matcher, cpuUs.redis, cpuUs.recording].map(
+          us => us / count,
+        );
+        return { perSecond: count / seconds, all: matcher + redis + recording, matcher, redis, recording };
+      };
     const { redis, recording } = passerby.processes;
+    const naiveServers = { redis: [pidOf(naiveRedis.process)], recording: [pidOf(postgres.process)] };
     const [our = [], other = []] = await inRounds(bench, [
-      turn(ours, [...redis, ...recording], matches.passerby * scale),
-      turn(naive, [pidOf(naiveRedis.process), pidOf(postgres.process)], matches.naive * scale),
+      turn(ours, { redis, recording }, matches.passerby * scale),
+      turn(naive, naiveServers, matches.naive * scale),
     ]);
-    const rate = (turns: typeof our) => turns.map(({ perSecond }) => perSecond);
-    const cpu = (turns: typeof our) => turns.map(({ cpuUs }) => cpuUs);
+    const row = (what: string, unit: string, part: keyof (typeof our)[number], goal?: Goal): Row => ({
+      ...{ what, unit, ours: our.map(turn => turn[part]) },
+      ...{ other: { name: 'naive', values: other.map(turn => turn[part]) }, ...(goal && { goal }) },
+    });
     return [
-      {
-        ...{ what: 'matching, recorded', unit: 'matches/s', ours: rate(our) },
-        ...{ other: { name: 'naive', values: rate(other) }, goal: { of: 'ratio', atLeast: 10 } },
-      },
-      {
-        ...{ what: 'matching, CPU per match, recorded', unit: 'µs', ours: cpu(our) },
-        other: { name: 'naive', values: cpu(other) },
-      },
+      row('matching, recorded', 'matches/s', 'perSecond', { of: 'ratio', atLeast: 10 }),
+      row('matching, CPU per match', 'µs', 'all'),
+      row('matching, CPU per match, the node', 'µs', 'matcher'),
+      row('matching, CPU per match, Redis', 'µs', 'redis'),
+      row('matching, CPU per match, recorder and PostgreSQL', 'µs', 'recording'),
     ];
   } finally {
     await Promise.all([ours.stop(), naive.stop()]);

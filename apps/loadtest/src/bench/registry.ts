@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisServer } from '@passerby/cluster';
 import { Redis } from 'ioredis';
-import { cpuTimeUs } from './cpu-time.ts';
+import { metered } from './cpu-time.ts';
 import { inRounds } from './in-rounds.ts';
 import { type MatchProcess, startMatcher } from './match-process.ts';
 import type { Bench, Scenario } from './scenario.ts';
@@ -97,11 +97,10 @@ async function searchIn({ server, redis, worker }: Registry): Promise<{ cpuUs: n
   let cpuUs = 0;
   let scriptUs = 0;
   for (let go = 0; go < goes; go++) {
-    const cpuBefore = cpuTimeUs(pid);
     const scriptsBefore = await scriptTimeUs(redis);
-    await worker.tell('search', { count: searching });
+    const used = await metered({ redis: [pid] }, () => worker.tell('search', { count: searching }));
     scriptUs += (await scriptTimeUs(redis)) - scriptsBefore;
-    cpuUs += cpuTimeUs(pid) - cpuBefore;
+    cpuUs += used.cpuUs.redis;
     await worker.tell('endAll');
     await redis.del('passerby:{lobby}:outbox');
   }

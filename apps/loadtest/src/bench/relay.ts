@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { metered, sum } from './cpu-time.ts';
 import { inRounds } from './in-rounds.ts';
 import { type LoadProcess, startLoad } from './load-process.ts';
@@ -8,6 +9,8 @@ import type { Contestant } from './servers.ts';
 /** How many pairs play, and so how many messages are in flight. */
 const pairs = 200;
 const messages = 20_000;
+/** How long nodes are watched while they do nothing. */
+const idleMs = 3000;
 
 /** What one contestant did in one round: µs of CPU per message, of all servers and of some, and messages per second. */
 interface Turn {
@@ -69,8 +72,18 @@ export const relayAmongEight: Scenario = async bench => {
     row(two, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 1.05 }),
     row(sharded, 'CPU per message', 'µs', 'all'),
     row(classic, 'rate', 'messages/s', 'perSecond'),
+    {
+      ...{ what: 'CPU of a node that does nothing', unit: 'ms/s', ours: [await idleCost(passerby)] },
+      other: { name: classic.name, values: [await idleCost(classic)] },
+    },
   ];
 };
+
+/** What each node uses when there is nothing to do, in ms of CPU per second. */
+async function idleCost({ processes }: Contestant): Promise<number> {
+  const { cpuUs, seconds } = await metered({ nodes: processes.nodes }, () => delay(idleMs));
+  return cpuUs.nodes / 1000 / seconds / processes.nodes.length;
+}
 
 /** Each contestant relays, in turn, for pairs of clients that stay connected the whole time. */
 async function relayInRounds(bench: Bench, contestants: Contestant[]): Promise<Map<Contestant, Turn[]>> {

@@ -3,35 +3,49 @@ import { Client } from './client.ts';
 
 const retryMs = 200;
 
+interface Session {
+  sessionId: string;
+}
+
 interface Welcome {
   token: string;
   resumed: boolean;
-  session?: { sessionId: string };
+  session?: Session;
 }
 
 /** What all users of a storm count together. */
 export interface StormCounts {
-  /** Connections that failed or were refused, and were tried again. */
+  /** Attempts to connect that failed or were refused, and connections that the server ended: each was tried again. */
   retries: number;
   /** What must not happen, in sentences. */
   violations: string[];
 }
 
-/** A user who can resume, and keeps an eye on what must be the same afterwards. */
+/**
+ * A user who can resume, and who connects again whenever the connection ends. Until told to stay, it searches whenever it is
+ * in no chat; from then on it takes note of all that is not as it was.
+ */
 export class StormUser {
   readonly #counts: StormCounts;
   #client: Client | undefined;
+  #port = 0;
   #token: string | undefined;
-  #sessionId: string | undefined;
-  #matched: (() => void) | undefined;
+  #session: Session | undefined;
+  #stays = false;
+  #here = false;
   #received = 0;
 
   constructor(counts: StormCounts) {
     this.#counts = counts;
   }
 
+  /** Whether it is connected and in a chat. */
+  get isInChat(): boolean {
+    return this.#here && this.#session !== undefined;
+  }
+
   get sessionId(): string | undefined {
-    return this.#sessionId;
+    return this.#session?.sessionId;
   }
 
   /** How many messages have arrived. */
@@ -41,63 +55,89 @@ export class StormUser {
 
   /** Connects, and resumes if it was connected before; tries again until it is welcome. */
   async connect(port: number): Promise<void> {
-    for (;;) {
-      try {
-        return await this.#connectOnce(port);
-      } catch {
+    this.#port = port;
+    while (!this.#here) {
+      await this.#connectOnce().catch(async () => {
         this.#counts.retries += 1;
         await delay(retryMs * (0.5 + Math.random()));
-      }
+      });
     }
+  }
+
+  /** From now on the chat has to stay what it is. */
+  stay(): void {
+    this.#stays = true;
   }
 
   /** Drops the connection without a word. */
   cut(): void {
+    this.#here = false;
     this.#client?.cut();
-  }
-
-  /** Searches until there is a partner. */
-  async search(): Promise<void> {
-    const matched = new Promise<void>(resolve => {
-      this.#matched = resolve;
-    });
-    await this.#client?.ask('search');
-    await matched;
   }
 
   /** Says something in the chat; says it again while the server cannot pass it on. */
   async say(): Promise<void> {
-    const message = { message: `in ${this.#sessionId}`, seq: 1, sessionId: this.#sessionId };
+    const message = { message: `in ${this.sessionId}`, seq: 1, ...this.#session };
     while (!((await this.#client?.ask('message', message)) as { ok: boolean } | undefined)?.ok) await delay(retryMs);
   }
 
-  async #connectOnce(port: number): Promise<void> {
-    const welcome = await new Promise<Welcome>((resolve, reject) => {
+  async #connectOnce(): Promise<void> {
+    let hasEnded = false;
+    await new Promise<void>((resolve, reject) => {
       const listeners = {
-        welcome: resolve,
+        // At once: what comes next may be a match.
+        welcome: (welcome: Welcome) => {
+          this.#enter(welcome);
+          resolve();
+        },
         error: (text: string) => reject(new Error(text)),
-        closed: reject,
-        matched: ({ sessionId }: { sessionId: string }) => {
-          this.#sessionId = sessionId;
-          this.#matched?.();
+        closed: (reason: string) => {
+          hasEnded = true;
+          reject(new Error(reason));
+          this.#closed();
         },
-        message: ({ message, sessionId }: { message: string; sessionId: string }) => {
-          this.#received += 1;
-          if (this.#received > 1) this.#violation('A message came twice.');
-          if (sessionId !== this.#sessionId || message !== `in ${sessionId}`)
-            this.#violation('A message is of another chat.');
+        matched: ({ sessionId }: Session) => {
+          this.#session = { sessionId };
         },
-        partner_left: () => this.#violation('A chat ended.'),
+        message: (message: Session & { message: string }) => this.#receive(message),
+        partner_left: () => this.#left(),
       };
-      Client.connect(port, listeners, { resume: this.#token ?? true }).then(client => {
+      Client.connect(this.#port, listeners, { resume: this.#token ?? true }).then(client => {
         this.#client = client;
       }, reject);
     });
-    if (this.#token !== undefined) {
-      if (!welcome.resumed) this.#violation('A user was not known any more.');
-      else if (welcome.session?.sessionId !== this.#sessionId) this.#violation('A user came back to another chat.');
-    }
-    this.#token = welcome.token;
+    this.#here = !hasEnded;
+    if (!this.#session) this.#search();
+  }
+
+  #enter({ token, resumed, session }: Welcome): void {
+    if (this.#stays && !resumed) this.#violation('A user was not known any more.');
+    else if (this.#stays && session?.sessionId !== this.sessionId) this.#violation('A user came back to another chat.');
+    this.#token = token;
+    this.#session = session && { sessionId: session.sessionId };
+  }
+
+  #search(): void {
+    this.#client?.emit('search');
+  }
+
+  #receive({ message, sessionId }: Session & { message: string }): void {
+    this.#received += 1;
+    if (this.#received > 1) this.#violation('A message came twice.');
+    if (sessionId !== this.sessionId || message !== `in ${sessionId}`) this.#violation('A message is of another chat.');
+  }
+
+  #left(): void {
+    if (this.#stays) this.#violation('A chat ended.');
+    this.#session = undefined;
+    this.#search();
+  }
+
+  #closed(): void {
+    if (!this.#here) return;
+    this.#here = false;
+    this.#counts.retries += 1;
+    void this.connect(this.#port);
   }
 
   #violation(sentence: string): void {

@@ -5,6 +5,7 @@ import { type StormCounts, StormUser } from './storm-user.ts';
 
 const connectingAtOnce = 100;
 const arriveWithinMs = 30_000;
+const inChatWithinMs = 120_000;
 
 let counts: StormCounts = { retries: 0, violations: [] };
 let users: StormUser[] = [];
@@ -19,13 +20,16 @@ const commands = {
       for (let next = queue.pop(); next; next = queue.pop()) await next[1].connect(ports[next[0] % ports.length] ?? 0);
     };
     await Promise.all(Array.from({ length: connectingAtOnce }, one));
-    await Promise.all(users.map(user => user.search()));
+    await untilAllInChat();
+    for (const user of users) user.stay();
+    counts.retries = 0;
   },
 
   /** Cuts all connections; then all connect at once, each to the next port. Resolves when all are back. */
   async storm({ ports }: { ports: number[] }): Promise<void> {
     for (const user of users) user.cut();
-    await Promise.all(users.map((user, index) => user.connect(ports[(index + 1) % ports.length] ?? 0)));
+    for (const [index, user] of users.entries()) void user.connect(ports[(index + 1) % ports.length] ?? 0);
+    await untilAllInChat();
   },
 
   /** Each user says something to the partner. Whatever does not arrive, or arrives wrongly, is a violation. */
@@ -39,6 +43,16 @@ const commands = {
     return { ...counts, sessions };
   },
 };
+
+async function untilAllInChat(): Promise<void> {
+  const giveUpAt = performance.now() + inChatWithinMs;
+  while (users.some(user => !user.isInChat)) {
+    if (performance.now() > giveUpAt) {
+      throw new Error(`${users.filter(user => !user.isInChat).length} users are in no chat.`);
+    }
+    await delay(5);
+  }
+}
 
 export type StormCommands = typeof commands;
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpuTimeUs, metered } from '../../src/bench/cpu-time.ts';
+import { metered } from '../../src/bench/cpu-time.ts';
 
 /** Told to, by a line, it uses 300 ms of CPU time, half of it in a thread that lives on, and says what it really was, in µs. */
 const burner = `
@@ -29,7 +29,7 @@ thread.once('online', () => console.log('ready'));`;
 // Elsewhere nothing tells.
 const onLinux = process.platform === 'linux' ? describe : describe.skip;
 
-onLinux('cpuTimeUs', () => {
+onLinux('metered', () => {
   const children: ChildProcess[] = [];
 
   async function start(code: string) {
@@ -65,15 +65,17 @@ onLinux('cpuTimeUs', () => {
     const parent = await start(`
       const { spawn } = require('node:child_process');
       const child = spawn(process.execPath, ['-e', ${JSON.stringify(burner)}], { stdio: ['inherit', 'inherit', 'inherit'] });`);
-    const before = cpuTimeUs(parent.pid ?? 0);
-    parent.stdin?.write('\n');
-    const [line] = await once(parent.stdout, 'data');
-    const used = cpuTimeUs(parent.pid ?? 0) - before;
-    expect(used / Number(String(line))).toBeGreaterThan(0.7);
-    expect(used / Number(String(line))).toBeLessThan(1.3);
+    const { result, cpuUs } = await metered({ it: [parent.pid ?? 0] }, async () => {
+      parent.stdin?.write('\n');
+      const [line] = await once(parent.stdout, 'data');
+      return Number(String(line));
+    });
+    expect(cpuUs.it / result).toBeGreaterThan(0.7);
+    expect(cpuUs.it / result).toBeLessThan(1.3);
   });
 
-  it('fails for a process that is not there', () => {
-    expect(() => cpuTimeUs(2 ** 22 + 1)).toThrow('ENOENT');
+  it('fails for a process that is not there', async () => {
+    const measuring = metered({ it: [2 ** 22 + 1] }, async () => {});
+    await expect(measuring).rejects.toThrow('Nothing tells what the process 4194305 has used.');
   });
 });
