@@ -49,7 +49,7 @@ onLinux('npm run bench', () => {
     } finally {
       await rm(dir, { recursive: true, force: true });
     }
-  });
+  }, 120_000);
 
   it('says what there is to choose from', async () => {
     expect(await run('--help')).toMatchObject({ code: 0, output: expect.stringMatching(/^ +relay-1$/m) });
@@ -57,5 +57,5 @@ onLinux('npm run bench', () => {
       code: 1,
       output: expect.stringMatching(/^There is no scenario "nothing"\. There are: relay-1, .*\.$/m),
     });
-  });
+  }, 120_000);
 });
