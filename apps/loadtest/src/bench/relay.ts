@@ -50,6 +50,12 @@ export const relayBetweenTwo: Scenario = async bench => {
     row(classic, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 0.6 }),
     row(sharded, 'CPU per message', 'µs', 'all'),
     row(channels, 'CPU per message', 'µs', 'all'),
+    // How near to its goal anything that uses Socket.IO and a channel for each node can come.
+    compare(turns, [channels, classic], {
+      what: 'the same, of channels in place of Passerby',
+      unit: 'µs',
+      part: 'all',
+    }),
     row(classic, 'CPU of Redis per message', 'µs', 'redis', { of: 'ours', atMost: 5 }),
     row(channels, 'CPU of Redis per message', 'µs', 'redis', { of: 'ratio', atMost: 5 / 3 }),
     row(classic, 'rate', 'messages/s', 'perSecond'),
@@ -118,7 +124,7 @@ async function relay({ processes }: Contestant, load: LoadProcess, count: number
 function compare(
   turns: ReadonlyMap<Contestant, Turn[]>,
   [ours, other]: [Contestant, Contestant],
-  { what, unit, part, goal }: { what: string; unit: string; part: keyof Turn; goal: Goal | undefined },
+  { what, unit, part, goal }: { what: string; unit: string; part: keyof Turn; goal?: Goal | undefined },
 ): Row {
   const values = (contestant: Contestant) => (turns.get(contestant) ?? []).map(turn => turn[part]);
   return { what, unit, ours: values(ours), other: { name: other.name, values: values(other) }, ...(goal && { goal }) };
