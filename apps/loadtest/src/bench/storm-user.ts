@@ -15,7 +15,7 @@ interface Welcome {
 
 /** What all users of a storm count together. */
 export interface StormCounts {
-  /** Attempts to connect that failed or were refused, and connections that the server ended: each was tried again. */
+  /** What was tried again: connections that failed, were refused or ended by the server, and messages not passed on. */
   retries: number;
   /** What must not happen, in sentences. */
   violations: string[];
@@ -33,7 +33,7 @@ export class StormUser {
   #session: Session | undefined;
   #stays = false;
   #here = false;
-  #received = 0;
+  readonly #received = new Set<string>();
 
   constructor(counts: StormCounts) {
     this.#counts = counts;
@@ -48,9 +48,9 @@ export class StormUser {
     return this.#session?.sessionId;
   }
 
-  /** How many messages have arrived. */
-  get received(): number {
-    return this.#received;
+  /** Whether the partner's message has arrived. */
+  get hasHeard(): boolean {
+    return this.#received.size > 0;
   }
 
   /** Connects, and resumes if it was connected before; tries again until it is welcome. */
@@ -75,10 +75,15 @@ export class StormUser {
     this.#client?.cut();
   }
 
-  /** Says something in the chat; says it again while the server cannot pass it on. */
+  /** Says something in the chat; says it again while the server cannot pass it on, or its answer does not come. */
   async say(): Promise<void> {
-    const message = { message: `in ${this.sessionId}`, seq: 1, ...this.#session };
-    while (!((await this.#client?.ask('message', message)) as { ok: boolean } | undefined)?.ok) await delay(retryMs);
+    for (let attempt = 1; ; attempt++) {
+      const message = { message: `in ${this.sessionId}, attempt ${attempt}`, seq: 1, ...this.#session };
+      const answer = (await this.#client?.ask('message', message)) as { ok: boolean } | undefined;
+      if (answer?.ok) return;
+      this.#counts.retries += 1;
+      await delay(retryMs);
+    }
   }
 
   async #connectOnce(): Promise<void> {
@@ -121,10 +126,13 @@ export class StormUser {
     this.#client?.emit('search');
   }
 
+  /** What was said again may come again, which clients see by its number; but each attempt comes once at most. */
   #receive({ message, sessionId }: Session & { message: string }): void {
-    this.#received += 1;
-    if (this.#received > 1) this.#violation('A message came twice.');
-    if (sessionId !== this.sessionId || message !== `in ${sessionId}`) this.#violation('A message is of another chat.');
+    if (this.#received.has(message)) this.#violation('A message came twice.');
+    this.#received.add(message);
+    if (sessionId !== this.sessionId || !message.startsWith(`in ${sessionId},`)) {
+      this.#violation('A message is of another chat.');
+    }
   }
 
   #left(): void {

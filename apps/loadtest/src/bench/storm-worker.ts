@@ -36,7 +36,7 @@ const commands = {
   async talk(): Promise<{ retries: number; violations: string[]; sessions: number }> {
     await Promise.all(users.map(user => user.say()));
     const giveUpAt = performance.now() + arriveWithinMs;
-    const missing = () => users.filter(user => user.received === 0).length;
+    const missing = () => users.filter(user => !user.hasHeard).length;
     while (missing() > 0 && performance.now() < giveUpAt) await delay(50);
     if (missing() > 0) counts.violations.push(`${missing()} messages did not arrive.`);
     const sessions = new Set(users.map(user => user.sessionId)).size;

@@ -37,9 +37,15 @@ export const storm: Scenario = async bench => {
   }
   const what = `reconnect storm of ${count} users`;
   return [
-    { what: `${what}, violations`, unit: '', ours: turns.map(({ bad }) => bad), goal: { of: 'ours', atMost: 0 } },
+    // Of all rounds together: a median would hide some.
+    {
+      what: `${what}, violations`,
+      unit: '',
+      ours: [sum(turns.map(({ bad }) => bad))],
+      goal: { of: 'ours', atMost: 0 },
+    },
     { what: `${what}, until all are back`, unit: 's', ours: turns.map(({ seconds }) => seconds) },
-    { what: `${what}, connections tried again`, unit: '', ours: turns.map(({ retries }) => retries) },
+    { what: `${what}, tried again`, unit: '', ours: turns.map(({ retries }) => retries) },
     { what: `${what}, CPU per user`, unit: 'µs', ours: turns.map(({ cpuUs }) => cpuUs) },
     { what: `${what}, memory of a node before`, unit: 'MB', ours: turns.map(({ before }) => before / megabyte) },
     { what: `${what}, memory of a node at its peak`, unit: 'MB', ours: turns.map(({ peak }) => peak / megabyte) },
