@@ -50,7 +50,7 @@ export const relayBetweenTwo: Scenario = async bench => {
     row(classic, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 0.6 }),
     row(sharded, 'CPU per message', 'µs', 'all'),
     row(channels, 'CPU per message', 'µs', 'all'),
-    // How near to its goal anything that uses Socket.IO and a channel for each node can come.
+    // What is left when all checks and features are taken away.
     compare(turns, [channels, classic], {
       what: 'the same, of channels in place of Passerby',
       unit: 'µs',

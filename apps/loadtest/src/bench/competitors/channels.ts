@@ -1,5 +1,5 @@
 // The least that nodes can do for a chat between them: each message is one PUBLISH to the channel of the partner's node,
-// pipelined, and emitted there. No checks. What it costs is the floor for any chat over Socket.IO and Redis pub/sub.
+// pipelined, and emitted there. No checks, and the libraries as they come.
 import { createServer } from 'node:http';
 import { Redis } from 'ioredis';
 import { Server } from 'socket.io';
