@@ -1,0 +1,60 @@
+import type { PairOfClients } from './pair-of-clients.ts';
+
+const waitForLastMs = 10_000;
+
+export interface FlowOptions {
+  messagesPerSecond: number;
+  seconds: number;
+}
+
+export interface Flowed {
+  messages: number;
+  /** From the sending to the arrival, in ms. */
+  latenciesMs: Float64Array;
+  /** By how much the loader was late to send, in ms. */
+  latenessMs: Float64Array;
+}
+
+/**
+ * Pairs send at a fixed rate, whatever comes back: the load does not slow down for a slow server. Messages are due at random
+ * moments (a Poisson process) and are sent by a timer of 1 ms; a side is drawn for each.
+ */
+export async function flow(
+  pairs: readonly PairOfClients[],
+  { messagesPerSecond, seconds }: FlowOptions,
+): Promise<Flowed> {
+  const count = Math.round(messagesPerSecond * seconds);
+  const latenciesMs = new Float64Array(count);
+  const latenessMs = new Float64Array(count);
+  let arrived = 0;
+  let sent = 0;
+  return new Promise((resolve, reject) => {
+    const tooLate = setTimeout(
+      () => reject(new Error(`Of ${count} messages ${count - arrived} did not arrive.`)),
+      seconds * 1000 + waitForLastMs,
+    );
+    for (const pair of pairs) {
+      const sentAt: [number[], number[]] = [[], []];
+      pair.onFault = reject;
+      pair.onSend = from => void sentAt[from].push(performance.now());
+      pair.onMessage = from => {
+        latenciesMs[arrived] = performance.now() - (sentAt[from].shift() ?? Number.NaN);
+        arrived += 1;
+        if (arrived < count) return;
+        clearTimeout(tooLate);
+        clearInterval(ticks);
+        resolve({ messages: count, latenciesMs, latenessMs });
+      };
+    }
+    let dueAt = performance.now();
+    const ticks = setInterval(() => {
+      for (let now = performance.now(); dueAt <= now && sent < count; now = performance.now()) {
+        latenessMs[sent] = now - dueAt;
+        sent += 1;
+        const side = Math.random() < 0.5 ? 0 : 1;
+        pairs[Math.floor(Math.random() * pairs.length)]?.send(side);
+        dueAt += (-Math.log(1 - Math.random()) * 1000) / messagesPerSecond;
+      }
+    }, 1);
+  });
+}

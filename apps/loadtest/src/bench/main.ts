@@ -1,0 +1,39 @@
+import { writeFile } from 'node:fs/promises';
+import { OptionsError, parseOptions } from './options.ts';
+import { runBench } from './run-bench.ts';
+import { scenarios } from './scenarios.ts';
+import { table } from './table.ts';
+
+const help = `npm run bench [-- options]: measures Passerby beside what it is compared with, on this machine.
+
+  --only relay,matching   only these scenarios, or all whose names begin so; there are:
+${Object.keys(scenarios)
+  .map(name => `                            ${name}`)
+  .join('\n')}
+  --repeat 5              how many rounds
+  --json FILE             write all figures of all rounds to a file
+  --quick                 little work and one round, to see that it runs: the figures are of no use
+  --help                  this
+
+It takes about a quarter of an hour. Other work on the machine makes the spread wider; CPU times bear that better than
+rates do.`;
+
+const say = (text: string) => void process.stdout.write(`${text}\n`);
+
+try {
+  const options = parseOptions(process.argv.slice(2), Object.keys(scenarios));
+  if (options.help) say(help);
+  else {
+    const report = await runBench(options, say);
+    const { machine, repeat, rows, failures } = report;
+    say(`\n${machine}; ${repeat} rounds: median (least–greatest), ratios within each round.\n\n${table(rows)}`);
+    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
+    const failed = Object.keys(failures);
+    if (failed.length > 0) throw new Error(`Not measured: ${failed.join(', ')}. The reasons are above.`);
+  }
+} catch (error) {
+  process.stderr.write(`${error instanceof OptionsError ? error.message : (error as Error).stack}\n`);
+  process.exitCode = 1;
+}
+// What a library may have left open must not keep this process.
+process.exit();

@@ -1,0 +1,109 @@
+// A process that matches users as fast as it can, in one of two ways. What it costs counts.
+import { randomBytes } from 'node:crypto';
+import { NaiveMatcher } from './competitors/naive-matcher.ts';
+import { NaiveSessions } from './competitors/naive-sessions.ts';
+import type { Matcher } from './matcher.ts';
+import { PasserbyMatcher, type PasserbyMatcherOptions } from './passerby-matcher.ts';
+import { serveCommands } from './serve-commands.ts';
+
+const inFlight = 200;
+
+let matcher: Matcher | undefined;
+let passerby: PasserbyMatcher | undefined;
+let sessions: NaiveSessions | undefined;
+/** Users who do nothing now. */
+let idle: string[] = [];
+/** Users who found a partner, and their partners. */
+let found: [string, string][] = [];
+
+const commands = {
+  /** @param idleUsers more than are in flight, as so many may wait at once */
+  async startPasserby({
+    idleUsers = 1000,
+    ...options
+  }: PasserbyMatcherOptions & { idleUsers?: number }): Promise<void> {
+    passerby = await PasserbyMatcher.start(options);
+    matcher = passerby;
+    idle = users(idleUsers);
+  },
+
+  async startNaive({ redisUrl, databaseUrl }: { redisUrl: string; databaseUrl: string }): Promise<void> {
+    matcher = new NaiveMatcher(redisUrl, databaseUrl);
+    sessions = new NaiveSessions(databaseUrl);
+    idle = users(1000);
+  },
+
+  /** Users search, and end the chat as soon as they have one, until there were so many chats. */
+  async match({ matches }: { matches: number }): Promise<void> {
+    let left = matches;
+    await together(async () => {
+      while (left > 0) {
+        const [userId = ''] = idle.splice(0, 1);
+        const partnerId = await matcher?.search(userId);
+        if (partnerId === undefined) continue;
+        left -= 1;
+        await matcher?.end(userId);
+        idle.push(userId, partnerId);
+      }
+    });
+  },
+
+  /** Waits until PostgreSQL knows. */
+  async recorded(): Promise<void> {
+    await matcher?.recorded();
+  },
+
+  /** New users find each other and stay in their chats. */
+  async fill({ count }: { count: number }): Promise<void> {
+    let left = count;
+    await together(async () => {
+      while (left-- > 0) await matcher?.search(newUser());
+      passerby?.forgetUsers();
+    });
+  },
+
+  /** So many idle users search, one after the other all get a partner. See `endAll`. */
+  async search({ count }: { count: number }): Promise<void> {
+    const searching = idle.splice(0, count);
+    await together(async () => {
+      for (let userId = searching.pop(); userId !== undefined; userId = searching.pop()) {
+        const partnerId = await matcher?.search(userId);
+        if (partnerId !== undefined) found.push([userId, partnerId]);
+      }
+    });
+  },
+
+  /** Those who found a partner end the chat, and are idle. */
+  async endAll(): Promise<void> {
+    for (const [userId, partnerId] of found) {
+      await matcher?.end(userId);
+      idle.push(userId, partnerId);
+    }
+    found = [];
+  },
+
+  /** Writes so many sessions as rows, each created and updated. */
+  async write({ count }: { count: number }): Promise<void> {
+    let left = count;
+    await together(async () => {
+      while (left-- > 0) await sessions?.end((await sessions?.begin(newUser(), newUser())) ?? '');
+    });
+  },
+};
+
+export type MatchCommands = typeof commands;
+
+serveCommands(commands);
+
+async function together(work: () => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: inFlight }, work));
+}
+
+function users(count: number): string[] {
+  return Array.from({ length: count }, newUser);
+}
+
+/** As long as the id of a socket. */
+function newUser(): string {
+  return randomBytes(15).toString('base64url');
+}

@@ -1,0 +1,131 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { metered, sum } from './cpu-time.ts';
+import { inRounds } from './in-rounds.ts';
+import { type LoadProcess, startLoad } from './load-process.ts';
+import type { Goal, Row } from './row.ts';
+import type { Bench, Scenario } from './scenario.ts';
+import type { Contestant } from './servers.ts';
+
+/** How many pairs play, and so how many messages are in flight. */
+const pairs = 200;
+const messages = 20_000;
+/** How long nodes are watched while they do nothing. */
+const idleMs = 3000;
+
+/** What one contestant did in one round: µs of CPU per message, of all servers and of some, and messages per second. */
+interface Turn {
+  all: number;
+  nodes: number;
+  redis: number;
+  perSecond: number;
+  /** What the load process used, in cores. */
+  load: number;
+}
+
+export const relayOnOneNode: Scenario = async bench => {
+  const { servers } = bench;
+  const [passerby, bare] = await Promise.all([servers.passerby({ nodes: 1 }), servers.competitor('bare')]);
+  const turns = await relayInRounds(bench, [passerby, bare]);
+  const row = (name: string, unit: string, part: keyof Turn, goal?: Goal) =>
+    compare(turns, [passerby, bare], { what: `relay on one node, ${name}`, unit, part, goal });
+  return [
+    row('CPU per message', 'µs', 'all', { of: 'ratio', atMost: 1.25 }),
+    row('rate', 'messages/s', 'perSecond'),
+    row('CPU of the load process', 'cores', 'load'),
+  ];
+};
+
+export const relayBetweenTwo: Scenario = async bench => {
+  const { servers } = bench;
+  const [passerby, classic, sharded, channels] = await Promise.all([
+    servers.passerby({ nodes: 2 }),
+    servers.competitor('classic', { nodes: 2 }),
+    servers.competitor('sharded', { nodes: 2 }),
+    servers.competitor('channels', { nodes: 2 }),
+  ]);
+  const turns = await relayInRounds(bench, [passerby, classic, sharded, channels]);
+  const row = (other: Contestant, name: string, unit: string, part: keyof Turn, goal?: Goal) =>
+    compare(turns, [passerby, other], { what: `relay between 2 nodes, ${name}`, unit, part, goal });
+  return [
+    row(classic, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 0.6 }),
+    row(sharded, 'CPU per message', 'µs', 'all'),
+    row(channels, 'CPU per message', 'µs', 'all'),
+    // What is left when all checks and features are taken away.
+    compare(turns, [channels, classic], {
+      what: 'the same, of channels in place of Passerby',
+      unit: 'µs',
+      part: 'all',
+    }),
+    row(classic, 'CPU of Redis per message', 'µs', 'redis', { of: 'ours', atMost: 5 }),
+    row(channels, 'CPU of Redis per message', 'µs', 'redis', { of: 'ratio', atMost: 5 / 3 }),
+    row(classic, 'rate', 'messages/s', 'perSecond'),
+  ];
+};
+
+export const relayAmongEight: Scenario = async bench => {
+  const { servers } = bench;
+  const [passerby, classic, sharded, two] = await Promise.all([
+    servers.passerby({ nodes: 8 }),
+    servers.competitor('classic', { nodes: 8 }),
+    servers.competitor('sharded', { nodes: 8 }),
+    servers.passerby({ nodes: 2 }),
+  ]);
+  const turns = await relayInRounds(bench, [passerby, classic, sharded, two]);
+  const row = (other: Contestant, name: string, unit: string, part: keyof Turn, goal?: Goal) =>
+    compare(turns, [passerby, other], { what: `relay with 8 nodes, the chat on 2, ${name}`, unit, part, goal });
+  return [
+    row(classic, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 0.4 }),
+    row(two, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 1.05 }),
+    row(sharded, 'CPU per message', 'µs', 'all'),
+    row(classic, 'rate', 'messages/s', 'perSecond'),
+    {
+      ...{ what: 'CPU of a node that does nothing', unit: 'ms/s', ours: [await idleCost(passerby)] },
+      other: { name: classic.name, values: [await idleCost(classic)] },
+    },
+  ];
+};
+
+/** What each node uses when there is nothing to do, in ms of CPU per second. */
+async function idleCost({ processes }: Contestant): Promise<number> {
+  const { cpuUs, seconds } = await metered({ nodes: processes.nodes }, () => delay(idleMs));
+  return cpuUs.nodes / 1000 / seconds / processes.nodes.length;
+}
+
+/** Each contestant relays, in turn, for pairs of clients that stay connected the whole time. */
+async function relayInRounds(bench: Bench, contestants: Contestant[]): Promise<Map<Contestant, Turn[]>> {
+  const loads: LoadProcess[] = [];
+  try {
+    const turns = await Promise.all(
+      contestants.map(async contestant => {
+        const load = startLoad();
+        loads.push(load);
+        await load.tell('connectPairs', { ...contestant, count: pairs });
+        return () => relay(contestant, load, messages * bench.scale);
+      }),
+    );
+    const results = await inRounds(bench, turns);
+    return new Map(contestants.map((contestant, index) => [contestant, results[index] ?? []]));
+  } finally {
+    await Promise.all(loads.map(load => load.stop()));
+  }
+}
+
+async function relay({ processes }: Contestant, load: LoadProcess, count: number): Promise<Turn> {
+  const { result, cpuUs } = await metered(processes, () => load.tell('play', { messages: count }));
+  return {
+    all: sum(Object.values(cpuUs)) / result.messages,
+    nodes: cpuUs.nodes / result.messages,
+    redis: cpuUs.redis / result.messages,
+    perSecond: result.messages / result.seconds,
+    load: result.cpuUs / 1e6 / result.seconds,
+  };
+}
+
+function compare(
+  turns: ReadonlyMap<Contestant, Turn[]>,
+  [ours, other]: [Contestant, Contestant],
+  { what, unit, part, goal }: { what: string; unit: string; part: keyof Turn; goal?: Goal | undefined },
+): Row {
+  const values = (contestant: Contestant) => (turns.get(contestant) ?? []).map(turn => turn[part]);
+  return { what, unit, ours: values(ours), other: { name: other.name, values: values(other) }, ...(goal && { goal }) };
+}

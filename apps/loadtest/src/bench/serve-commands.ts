@@ -1,0 +1,14 @@
+import type { Answer, Commands } from './worker-process.ts';
+
+/** Makes this process do what its parent tells, and end with it. */
+export function serveCommands(commands: Commands): void {
+  process.on('message', async ({ name, input }: { name: string; input: never }) => {
+    const answer = (answer: Answer) => process.send?.(answer);
+    try {
+      answer({ output: await commands[name]?.(input) });
+    } catch (error) {
+      answer({ error: (error as Error).stack ?? String(error) });
+    }
+  });
+  process.on('disconnect', () => process.exit());
+}
