@@ -1,0 +1,480 @@
+// What does each thing that Passerby does cost its Redis, with few users present and with a million?
+//
+//     npm run build && node docs/scaling-measure.mjs
+//
+// It starts a Redis of its own, which writes nothing to disk. Every user comes and goes through the real scripts. USERS
+// (1000,1000000) says how many are present, half of them with a chat in which they are `a`; they live on NODES nodes (100),
+// whose channels are subscribed to. A round does 20,000 or so of each thing, 200 at a time; ROUNDS (5) of them. The
+// CPU time is that of Redis's main thread, with reading and answering.
+// About six minutes and 1 GB of memory.
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { createConnection } from 'node:net';
+import os from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PostgresServer, RedisServer } from '../apps/cluster/dist/index.js';
+import { Lease } from '../packages/core/dist/index.js';
+import { applyMigrations, PrismaSessionLog } from '../packages/database/dist/index.js';
+import { connectRedis, RedisNodeBus, RedisOutbox, RedisPairStore, whenReady } from '../packages/redis/dist/index.js';
+
+// As the chat node and the packages resolve them.
+const { v7: uuid } = createRequire(new URL('../packages/core/package.json', import.meta.url))('uuid');
+const { Client } = createRequire(new URL('../packages/database/package.json', import.meta.url))('pg');
+
+const { USERS = '1000,1000000', NODES = '100', ROUNDS = '5', OPERATIONS = '20000' } = process.env;
+const nodeCount = Number(NODES);
+const rounds = Number(ROUNDS);
+const operations = Number(OPERATIONS);
+const inFlight = 200;
+const graceMs = 3_600_000;
+const leaseMs = 86_400_000;
+const location = { prefix: 'passerby', pool: 'lobby' };
+const log = { info() {}, warn() {} };
+const nodeIds = Array.from({ length: nodeCount }, (_, n) => `node${n}`.padEnd(8, '-'));
+
+// ---- Redis, and what it tells -------------------------------------------------------------------------------------
+
+async function connect(url, role) {
+  const redis = connectRedis({ url, role, log });
+  await whenReady(redis, 10_000);
+  return redis;
+}
+
+async function readInfo(redis) {
+  const text = await redis.info('all');
+  const figure = name => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(text)?.[1] ?? 0);
+  return {
+    cpuUs: (figure('used_cpu_user_main_thread') + figure('used_cpu_sys_main_thread')) * 1e6,
+    memory: figure('used_memory'),
+    netIn: figure('total_net_input_bytes'),
+    netOut: figure('total_net_output_bytes'),
+    reads: figure('total_reads_processed'),
+    writes: figure('total_writes_processed'),
+  };
+}
+
+/** What Redis spends on each of some operations while they are done. */
+async function costOf(redis, count, work) {
+  const before = await readInfo(redis);
+  const startedAt = performance.now();
+  await work();
+  const seconds = (performance.now() - startedAt) / 1000;
+  const after = await readInfo(redis);
+  const each = name => (after[name] - before[name]) / count;
+  return {
+    ...{ cpuUs: each('cpuUs'), netIn: each('netIn'), netOut: each('netOut') },
+    ...{ reads: each('reads'), writes: each('writes') },
+    busy: (after.cpuUs - before.cpuUs) / 1e6 / seconds,
+  };
+}
+
+/** Gives each of the items to `work`, so many at a time. */
+async function forEach(items, work, atATime = inFlight) {
+  let next = 0;
+  const one = async () => {
+    while (next < items.length) await work(items[next++]);
+  };
+  await Promise.all(Array.from({ length: atATime }, one));
+}
+
+// ---- the users ----------------------------------------------------------------------------------------------------
+
+/** Users as their nodes know them. */
+class Population {
+  #store;
+  #resuming;
+  #requests = 0;
+  users = new Map();
+
+  constructor(store, { resuming }) {
+    this.#store = store;
+    this.#resuming = resuming;
+  }
+
+  add(count) {
+    for (let n = 0; n < count; n++) {
+      const userId = `user-${this.users.size}-`.padEnd(20, 'x');
+      const token = this.#resuming ? 'a'.repeat(22) : undefined;
+      const nodeId = nodeIds[this.users.size % nodeCount];
+      this.users.set(userId, {
+        userId,
+        nodeId,
+        revision: 0,
+        requestId: 0,
+        token,
+        session: undefined,
+        parted: undefined,
+      });
+    }
+  }
+
+  #command(user) {
+    user.requestId = ++this.#requests;
+    return { userId: user.userId, nodeId: user.nodeId, requestId: user.requestId };
+  }
+
+  #apply(changes) {
+    for (const change of changes) {
+      const user = this.users.get(change.userId);
+      if (!user || change.revision <= user.revision) continue;
+      user.revision = change.revision;
+      user.session = change.session;
+      user.parted = change.session?.partnerId ?? user.parted;
+    }
+  }
+
+  async search(user, skip = false) {
+    const more = { revision: user.revision, sessionId: uuid(), ...(user.token && { token: user.token }) };
+    const ended = skip && user.session && { skip: { sessionId: user.session.sessionId, messages: 30 } };
+    this.#apply(await this.#store.search({ ...this.#command(user), ...more, ...ended }));
+  }
+
+  async leave(user, forget = false) {
+    this.#apply(await this.#store.leave({ ...this.#command(user), reason: 'end', messages: 30, forget }));
+  }
+
+  async suspend(user) {
+    this.#apply(await this.#store.suspend({ ...this.#command(user), graceMs }));
+  }
+
+  async resume(user) {
+    const nextToken = 'b'.repeat(11) + 'c'.repeat(11);
+    const { userId, nodeId, token } = user;
+    const resumed = await this.#store.resume({ userId, nodeId, token, nextToken });
+    if (!resumed) throw new Error('A user could not resume.');
+    user.token = nextToken;
+    this.#apply(resumed.changes);
+  }
+
+  sync(nodeId, users) {
+    return this.#store.sync(
+      nodeId,
+      users.map(({ userId, revision, requestId, token, session, parted }) => ({
+        ...{ userId, revision, requestId, ...(token && { token }), ...(parted && { parted }) },
+        ...(session ? { state: 'paired', session } : { state: 'idle' }),
+      })),
+    );
+  }
+
+  /** One user of each of so many chats. */
+  pairs(count) {
+    const found = [];
+    const skipped = Math.floor(Math.random() * Math.max(0, this.users.size - 2 * count));
+    let position = 0;
+    for (const user of this.users.values()) {
+      if (position++ < skipped || user.session?.side !== 'a') continue;
+      found.push(user);
+      if (found.length === count) break;
+    }
+    return found;
+  }
+
+  partnersOf(users) {
+    return users.map(user => this.users.get(user.session.partnerId));
+  }
+}
+
+// ---- the scripts --------------------------------------------------------------------------------------------------
+
+/** One round: what each operation cost Redis. In each of its cycles every chat that takes part goes through all of it. */
+async function scriptsRound(redis, outbox, store, population) {
+  const samples = {};
+  const measure = async (name, items, work, count = items.length) => {
+    const cost = await costOf(redis, count, () => forEach(items, work));
+    samples[name] ??= [];
+    samples[name].push({ ...cost, count });
+  };
+  const chats = Math.min(operations / 4, population.users.size / 2 - 10);
+  for (let done = 0; done < operations / 2; done += chats) {
+    const some = population.pairs(chats);
+    const others = population.partnersOf(some);
+    await measure('leave', some, user => population.leave(user));
+    await measure('search', shuffled([...some, ...others]), user => population.search(user));
+    const skipping = population.pairs(chats);
+    const left = population.partnersOf(skipping);
+    await measure('skip', skipping, user => population.search(user, true));
+    await measure(
+      'search',
+      left.filter(user => !user.session),
+      user => population.search(user),
+    );
+    const losing = population.pairs(chats);
+    await measure('suspend', losing, user => population.suspend(user));
+    await measure('resume', losing, user => population.resume(user));
+    const batches = nodeIds.map(nodeId => losing.filter(user => user.nodeId === nodeId).slice(0, 100));
+    const full = batches.filter(({ length }) => length > 0);
+    const synced = full.reduce((sum, { length }) => sum + length, 0);
+    await measure('sync, each user', full, users => population.sync(users[0].nodeId, users), synced);
+    const facts = (await outbox.backlog()).length;
+    const record = async () => {
+      for (;;) {
+        const entries = await outbox.read(2000, 1);
+        if (entries.length === 0) return;
+        await outbox.remove(entries.map(({ id }) => id));
+      }
+    };
+    await measure('record, each fact', [facts], record, facts);
+    await measure('renew lease', Array(2000).fill(0), () => store.renewLease({ nodeId: nodeIds[0], leaseMs }));
+  }
+  return Object.fromEntries(
+    Object.entries(samples).map(([name, all]) => {
+      const count = all.reduce((sum, each) => sum + each.count, 0);
+      const mean = figure => all.reduce((sum, each) => sum + each[figure] * each.count, 0) / count;
+      return [name, { cpuUs: mean('cpuUs'), netIn: mean('netIn'), netOut: mean('netOut') }];
+    }),
+  );
+}
+
+/** Takes a node with all its users, who become away, and then expires these: CPU for each user, and seconds in all. */
+async function takeOver(redis, store, population, nodeId) {
+  const users = [...population.users.values()].filter(user => user.nodeId === nodeId);
+  await store.renewLease({ nodeId, leaseMs: -1 });
+  const timed = async work => {
+    const startedAt = performance.now();
+    const cost = await costOf(redis, users.length, work);
+    return { ...cost, seconds: (performance.now() - startedAt) / 1000 };
+  };
+  const reaped = await timed(async () => {
+    while ((await store.reap({ nodeId, limit: 100, graceMs: 0 })) > 0);
+  });
+  await delay(5);
+  const expired = await timed(async () => {
+    while ((await store.expire(100)) > 0);
+  });
+  return { users: users.length, reaped, expired };
+}
+
+async function scripts(url, present) {
+  const redis = await connect(url, 'measure');
+  await redis.flushall();
+  const outbox = new RedisOutbox(await connect(url, 'outbox'), location);
+  const store = new RedisPairStore(redis, location);
+  const listener = await connect(url, 'listener');
+  await listener.subscribe(...nodeIds.map(nodeId => `${location.prefix}:node:${nodeId}`));
+  for (const nodeId of nodeIds) await store.renewLease({ nodeId, leaseMs });
+
+  // Nothing waits in the outbox when the memory is read.
+  const fill = async resuming => {
+    const before = (await readInfo(redis)).memory;
+    const population = new Population(store, { resuming });
+    population.add(present);
+    const startedAt = performance.now();
+    await forEach([...population.users.values()], user => population.search(user));
+    const facts = (await outbox.backlog()).length;
+    const withFacts = (await readInfo(redis)).memory;
+    await redis.del(`${location.prefix}:{${location.pool}}:outbox`);
+    const { memory } = await readInfo(redis);
+    const seconds = (performance.now() - startedAt) / 1000;
+    console.error(`${present} users came in ${seconds.toFixed(0)} s`);
+    return { population, bytes: (memory - before) / present, bytesOfFact: (withFacts - memory) / facts, memory };
+  };
+  const plain = await fill(false);
+  await redis.flushall();
+  for (const nodeId of nodeIds) await store.renewLease({ nodeId, leaseMs });
+  const resuming = await fill(true);
+
+  const figures = [];
+  for (let round = 0; round <= rounds; round++) {
+    const figure = await scriptsRound(redis, outbox, store, resuming.population);
+    if (round > 0) figures.push(figure); // The first one only warms up.
+  }
+  console.log(`\n## ${present} users present, ${rounds} rounds\n`);
+  console.log('| operation | Redis CPU µs | bytes to Redis | bytes from Redis |\n|---|---|---|---|');
+  for (const name of Object.keys(figures[0])) {
+    const cell = (figure, digits = 1) =>
+      spread(
+        figures.map(each => each[name][figure]),
+        digits,
+      );
+    console.log(`| ${name} | ${cell('cpuUs')} | ${cell('netIn', 0)} | ${cell('netOut', 0)} |`);
+  }
+  for (const [kind, each] of Object.entries({ plain, resuming })) {
+    const rest = `${each.bytesOfFact.toFixed(0)} bytes for a fact that waits; ${(each.memory / 1e6).toFixed(0)} MB in all`;
+    console.log(`- ${kind} users: ${each.bytes.toFixed(0)} bytes each; ${rest}`);
+  }
+  const taken = [];
+  for (const nodeId of nodeIds.slice(1, 4)) taken.push(await takeOver(redis, store, resuming.population, nodeId));
+  for (const what of ['reaped', 'expired']) {
+    const cell = (figure, digits) =>
+      spread(
+        taken.map(each => each[what][figure]),
+        digits,
+      );
+    const wall = `${cell('seconds', 2)} s in all`;
+    console.log(
+      `- a node with ${taken[0].users} users is ${what}: Redis CPU ${cell('cpuUs', 1)} µs for each user, ${wall}`,
+    );
+  }
+  await outbox.remove([]);
+  for (const each of [redis, listener]) each.disconnect();
+}
+
+// ---- messages between nodes, and nodes that do nothing ------------------------------------------------------------
+
+async function startNode(url, nodeId) {
+  const [redis, subscriber] = await Promise.all([connect(url, 'commands'), connect(url, 'subscriber')]);
+  const bus = new RedisNodeBus(redis, subscriber, { prefix: location.prefix, log });
+  return { nodeId, redis, subscriber, bus, close: () => [redis, subscriber].map(each => each.disconnect()) };
+}
+
+/** The bytes of one message as a node publishes it. */
+async function encodedMessage(nodeId) {
+  let published = [];
+  const redis = {
+    publish: async (...args) => {
+      published = args;
+      return 1;
+    },
+  };
+  const bus = new RedisNodeBus(redis, { on() {} }, { prefix: location.prefix, log });
+  const text = 'a message of sixty characters, as people write them in chats'.padEnd(60, '.');
+  const message = { id: uuid(), message: text, at: Date.now() };
+  await bus.send(nodeId, { kind: 'chat', userId: 'x'.repeat(20), sessionId: uuid(), message, order: 100 });
+  const words = ['publish', ...published].map(word => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
+  return Buffer.from(`*${words.length}\r\n${words.join('')}`);
+}
+
+/**
+ * So many nodes publish so many messages a second, in all, to each other. A node sends together what it has for Redis once
+ * in each turn of its event loop: each ms here. Bare sockets, so that the clients leave room for Redis.
+ */
+async function messages(url, count, perSecond) {
+  const watch = await connect(url, 'watch');
+  const ids = Array.from({ length: count }, (_, n) => `node${n}`.padEnd(8, '-'));
+  const open = async () => {
+    const socket = createConnection(Number(new URL(url).port), '127.0.0.1').resume();
+    await once(socket, 'connect');
+    return socket;
+  };
+  const encoded = await Promise.all(ids.map(encodedMessage));
+  const publishers = await Promise.all(ids.map(open));
+  const subscribers = await Promise.all(ids.map(open));
+  for (const [n, socket] of subscribers.entries()) socket.write(`SUBSCRIBE ${location.prefix}:node:${ids[n]}\r\n`);
+  await delay(100);
+  const samples = [];
+  for (let round = 0; round <= rounds; round++) {
+    let sent = 0;
+    const startedAt = performance.now();
+    const before = await readInfo(watch);
+    while (performance.now() - startedAt < 2000) {
+      const due = ((performance.now() - startedAt) / 1000) * perSecond - sent;
+      const batches = ids.map(() => []);
+      for (let n = 0; n < due; n++) {
+        batches[Math.floor(Math.random() * count)].push(encoded[Math.floor(Math.random() * count)]);
+        sent++;
+      }
+      for (const [n, batch] of batches.entries()) if (batch.length > 0) publishers[n].write(Buffer.concat(batch));
+      await delay(1);
+    }
+    await watch.ping();
+    const seconds = (performance.now() - startedAt) / 1000;
+    const after = await readInfo(watch);
+    const each = name => (after[name] - before[name]) / sent;
+    const figures = Object.fromEntries(Object.keys(after).map(name => [name, each(name)]));
+    if (round > 0) samples.push({ ...figures, busy: (figures.cpuUs * sent) / 1e6 / seconds, rate: sent / seconds });
+  }
+  for (const socket of [...publishers, ...subscribers]) socket.destroy();
+  watch.disconnect();
+  const cell = (figure, digits) =>
+    spread(
+      samples.map(sample => sample[figure]),
+      digits,
+    );
+  const calls = `${cell('reads', 2)} | ${cell('writes', 2)}`;
+  const bytes = `${cell('netIn', 0)} | ${cell('netOut', 0)}`;
+  console.log(`| ${count} | ${cell('rate', 0)} | ${cell('cpuUs', 1)} | ${cell('busy', 2)} | ${calls} | ${bytes} |`);
+}
+
+/** What nodes without any user cost Redis: their heartbeats, and the pings of their four connections. */
+async function idleNodes(url, count) {
+  const watch = await connect(url, 'watch');
+  await watch.flushall();
+  const quiet = await costOf(watch, 1, () => delay(4000));
+  const nodes = [];
+  for (let n = 0; n < count; n++) {
+    const node = await startNode(url, '');
+    const more = await Promise.all([connect(url, 'adapter'), connect(url, 'adapter-subscriber')]);
+    const lease = new Lease({ store: new RedisPairStore(node.redis, location), leaseMs: 5000, graceMs, log });
+    await lease.start({ begin: async () => {}, renewed() {}, doubtful() {}, lost() {} });
+    nodes.push({ node, more, lease });
+  }
+  const samples = [];
+  for (let round = 0; round < rounds; round++) {
+    const cost = await costOf(watch, 1, () => delay(4000));
+    samples.push((cost.cpuUs - quiet.cpuUs) / 4 / count);
+  }
+  await Promise.all(nodes.map(({ lease }) => lease.stop()));
+  for (const { node, more } of nodes) {
+    node.close();
+    for (const each of more) each.disconnect();
+  }
+  watch.disconnect();
+  console.log(`\n- a node without users: Redis CPU ${spread(samples, 0)} µs a second (${count} nodes, lease of 5 s)`);
+}
+
+// ---- rows ---------------------------------------------------------------------------------------------------------
+
+async function rows(url, count) {
+  await applyMigrations(url);
+  const sessionLog = new PrismaSessionLog({ databaseUrl: url, pool: location.pool });
+  const ids = Array.from({ length: count }, () => ({
+    sessionId: uuid(),
+    userA: `${uuid()}`.slice(0, 20),
+    userB: `${uuid()}`.slice(0, 20),
+  }));
+  const startedAt = Date.now();
+  for (let at = 0; at < count; at += 2000) {
+    const batch = ids.slice(at, at + 2000);
+    await sessionLog.write(batch.map(each => ({ kind: 'started', ...each, startedAt })));
+    const ended = { kind: 'ended', startedAt, endedAt: startedAt + 180_000, endReason: 'skip', messages: 60 };
+    await sessionLog.write(batch.map(each => ({ ...ended, ...each })));
+  }
+  await sessionLog.close();
+  const client = new Client(url);
+  await client.connect();
+  await client.query('VACUUM FULL "ChatSession"');
+  const { rows: sizes } = await client.query(`SELECT pg_total_relation_size('"ChatSession"') AS bytes`);
+  await client.end();
+  console.log(`- a row in PostgreSQL, indexes included: ${(Number(sizes[0].bytes) / count).toFixed(0)} bytes`);
+}
+
+// ---- all of it ----------------------------------------------------------------------------------------------------
+
+/** Median (minimum–maximum). */
+function spread(values, digits = 1) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const [median, min, max] = [sorted[sorted.length >> 1], sorted[0], sorted.at(-1)].map(value => value.toFixed(digits));
+  return `${median} (${min}–${max})`;
+}
+
+function shuffled(items) {
+  return items
+    .map(item => [Math.random(), item])
+    .sort(([a], [b]) => a - b)
+    .map(([, item]) => item);
+}
+
+const dir = await mkdtemp(join(os.tmpdir(), 'passerby-measure-'));
+const redisServer = await RedisServer.start({ dir: join(dir, 'redis') });
+try {
+  const { url } = redisServer;
+  const probe = await connect(url, 'probe');
+  const version = /redis_version:(\S+)/.exec(await probe.info('server'))[1];
+  probe.disconnect();
+  console.log(`${os.cpus().length} × ${os.cpus()[0].model}, Node ${process.version}, Redis ${version}`);
+  for (const present of USERS.split(',').map(Number)) await scripts(url, present);
+  console.log(
+    '\n| nodes | messages/s | Redis CPU µs | of a core | reads | writes | bytes to Redis | bytes from Redis |',
+  );
+  console.log('|---|---|---|---|---|---|---|---|');
+  for (const count of [4, 16, 64]) for (const rate of [5000, 20_000, 80_000]) await messages(url, count, rate);
+  await idleNodes(url, 64);
+  const postgres = await PostgresServer.start({ dir: join(dir, 'postgres'), fast: true });
+  await rows(postgres.url, 100_000).finally(() => postgres.stop());
+} finally {
+  await redisServer.stop();
+  await rm(dir, { recursive: true });
+  process.exit();
+}
