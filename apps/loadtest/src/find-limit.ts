@@ -1,0 +1,72 @@
+import type { LimitStep, LoadReport } from './load-report.ts';
+import type { Window } from './run-record.ts';
+
+type Limit = NonNullable<LoadReport['limit']>;
+
+/** By so much a rate that was carried is raised. */
+const growth = 1.5;
+/** So often the room between the last rate that was carried and the first that was not is halved. */
+const halvings = 3;
+const mostSteps = 40;
+/** The least share of what was due that must have come. */
+const leastShare = 0.9;
+const busyShare = 0.9;
+/** A loader whose event loop is late by this share of the bound measures itself. */
+const lateShare = 0.5;
+
+export interface FindLimitOptions {
+  firstRate: number;
+  unit: string;
+  /** The bound of the 99th percentile, in ms. */
+  boundMs: number;
+  /** Puts this rate on the target for a while. Undefined when the run was interrupted. */
+  measure: (rate: number) => Promise<Window | undefined>;
+  /** Told of each step. */
+  onStep: (step: LimitStep) => void;
+}
+
+/**
+ * Raises the load until the latency passes the bound or the loader can do no more, and then looks more closely between the
+ * last load that was carried and the first that was not.
+ */
+export async function findLimit({ firstRate, unit, boundMs, measure, onStep }: FindLimitOptions): Promise<Limit> {
+  const steps: LimitStep[] = [];
+  let carried = 0;
+  let failed: LimitStep | undefined;
+  let rate = firstRate;
+  let left = halvings;
+  while (steps.length < mostSteps && left > 0) {
+    const window = await measure(rate);
+    if (!window) break;
+    const step = { rate, unit, p99: window.p99, saturated: judge(window, rate, boundMs) };
+    steps.push(step);
+    onStep(step);
+    if (step.saturated === 'no') carried = rate;
+    else failed = step;
+    if (failed && carried > 0 && steps.length > 1) left -= 1;
+    rate = next(carried, failed);
+    if (rate < 1) break;
+  }
+  return { steps, found: carried, because: because(failed, boundMs) };
+}
+
+function next(carried: number, failed: LimitStep | undefined): number {
+  if (!failed) return carried * growth;
+  return carried > 0 ? (carried + failed.rate) / 2 : failed.rate / 2;
+}
+
+function judge({ count, elapsedMs, p99, loader }: Window, rate: number, boundMs: number): LimitStep['saturated'] {
+  if (loader.cpu > busyShare || loader.loopDelayMs > boundMs * lateShare) return 'loader';
+  return p99 > boundMs || count < ((rate * elapsedMs) / 1000) * leastShare ? 'server' : 'no';
+}
+
+function because(failed: LimitStep | undefined, boundMs: number): string {
+  if (!failed) return 'The search was ended before the limit was found.';
+  const at = `at ${Math.round(failed.rate)} ${failed.unit}`;
+  if (failed.saturated === 'loader') {
+    return `The load tester itself could do no more ${at}: give it more --workers, or more machines.`;
+  }
+  return failed.p99 > boundMs
+    ? `The p99 was ${failed.p99.toFixed(1)} ms ${at}, more than ${boundMs} ms.`
+    : `Less than ${leastShare * 100} % of what was due was done in time ${at}.`;
+}

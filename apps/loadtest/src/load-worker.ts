@@ -1,0 +1,105 @@
+import { cachedLookup } from './cached-lookup.ts';
+import { LoadUser, type UserSetting } from './load-user.ts';
+import type { LoaderCommands, LoaderNews, LoaderSetup, Underway } from './loader-commands.ts';
+import { Pacer } from './pacer.ts';
+import { type Scenario, type ScenarioKind, scenarios } from './scenario.ts';
+import type { SessionSide, SideReport } from './session-side.ts';
+import { Tally } from './tally.ts';
+
+/** One sentence each is enough for so many mismatches. */
+const mostComplaints = 20;
+/** How often it is looked whether all users are ready. */
+const checkEveryMs = 20;
+
+/** The users of one worker process. */
+export class LoadWorker implements LoaderCommands {
+  readonly #tally = new Tally();
+  readonly #users: LoadUser[] = [];
+  readonly #sides = new Set<SessionSide>();
+  #reports: SideReport[] = [];
+  #complaints: string[] = [];
+  #complained = 0;
+  #kind: ScenarioKind | undefined;
+  #scenario: Scenario | undefined;
+  #connecting: Pacer | undefined;
+
+  start({ scenario, run, targets, users, index, workers, messageCharacters, at, rampMs }: LoaderSetup): void {
+    this.#kind = scenarios[scenario];
+    this.#scenario = this.#kind.make();
+    const setting: UserSetting = {
+      ...{ tally: this.#tally, run, messageCharacters, resumes: this.#kind.resumes, sides: this.#sides },
+      clientOptions: { lookup: cachedLookup(), timeoutMs: 30_000 },
+      ended: side => this.#reports.push(side.report()),
+      complain: sentence => {
+        this.#complained += 1;
+        if (this.#complained <= mostComplaints) this.#complaints.push(sentence);
+      },
+    };
+    for (let number = index; number < users; number += workers) {
+      const url = targets[number % targets.length] as string;
+      this.#users.push(new LoadUser(number.toString(36), url, setting, this.#scenario));
+    }
+    const connect = this.#users.values();
+    const next = (dueAt: number): void => {
+      const { value: user } = connect.next();
+      if (user) user.connect(dueAt);
+      else this.#connecting?.stop();
+    };
+    this.#connecting = new Pacer(next);
+    this.#connecting.set(rampMs > 0 ? (this.#users.length * 1000) / rampMs : 1e9, at);
+  }
+
+  async ready(): Promise<void> {
+    const states = this.#kind?.ready === 'paired' ? ['paired'] : ['idle', 'waiting', 'paired', 'parting'];
+    await new Promise<void>(resolve => {
+      const timer = setInterval(() => {
+        if (!this.#users.every(user => states.includes(user.state))) return;
+        clearInterval(timer);
+        resolve();
+      }, checkEveryMs);
+    });
+  }
+
+  load(options: { at: number; durationMs: number; perSecond: number }): void {
+    this.#scenario?.begin({ ...options, users: this.#users, tally: this.#tally });
+  }
+
+  rate(perSecond: number): void {
+    this.#scenario?.setRate(perSecond);
+  }
+
+  stop(): void {
+    this.#connecting?.stop();
+    this.#scenario?.stop();
+  }
+
+  news(): LoaderNews {
+    const [sides, complaints] = [this.#reports, this.#complaints];
+    this.#reports = [];
+    this.#complaints = [];
+    return { tally: this.#tally.take(), sides, complaints };
+  }
+
+  underway(): Underway {
+    const underway: Underway = { accepted: 0, received: 0, pending: false };
+    for (const side of this.#sides) {
+      const { accepted, received } = side.settled;
+      underway.accepted += accepted;
+      underway.received += received;
+      underway.pending ||= side.isPending;
+    }
+    return underway;
+  }
+
+  settle(): LoaderNews {
+    const news = this.news();
+    for (const side of this.#sides) news.sides.push(side.report());
+    this.#sides.clear();
+    return news;
+  }
+
+  close(): void {
+    for (const user of this.#users) user.close();
+    this.#tally.stop();
+  }
+}

@@ -1,0 +1,55 @@
+import type { ScenarioName } from './scenario.ts';
+import type { SideReport } from './session-side.ts';
+import type { TallyPart } from './tally.ts';
+
+/** What a worker is told at the beginning. */
+export interface LoaderSetup {
+  scenario: ScenarioName;
+  run: string;
+  targets: readonly string[];
+  /** Of the whole run; this worker has every `workers`th of them. */
+  users: number;
+  index: number;
+  workers: number;
+  messageCharacters: number;
+  /** When the first user connects, on the clock of `now()`, and how long it takes until the last does. */
+  at: number;
+  rampMs: number;
+}
+
+/** What a worker has to tell. */
+export interface LoaderNews {
+  tally: TallyPart;
+  /** Sides of sessions that are over. */
+  sides: SideReport[];
+  /** A sentence for each of the first mismatches. */
+  complaints: string[];
+}
+
+/** Over the sessions that are going on. */
+export interface Underway {
+  accepted: number;
+  received: number;
+  /** Whether answers are missing. */
+  pending: boolean;
+}
+
+/** What the coordinator asks of a worker. Times are on the clock of `now()`. */
+export interface LoaderCommands {
+  /** Connects the users. */
+  start(setup: LoaderSetup): void;
+  /** Resolves when all users are what the scenario needs them to be. */
+  ready(): Promise<void>;
+  /** @param perSecond this worker's share */
+  load(options: { at: number; durationMs: number; perSecond: number }): void;
+  rate(perSecond: number): void;
+  /** Begins nothing new. */
+  stop(): void;
+  /** What happened since the last call. */
+  news(): LoaderNews;
+  underway(): Underway;
+  /** All that was not told yet, also of sessions that are going on. Nothing counts after that. */
+  settle(): LoaderNews;
+  /** Says goodbye to the target. */
+  close(): void;
+}

@@ -1,0 +1,212 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { adviceFor } from './advice.ts';
+import { now } from './clock.ts';
+import { findLimit } from './find-limit.ts';
+import type { LoadReport, Sample } from './load-report.ts';
+import type { LoaderNews } from './loader-commands.ts';
+import { Loaders } from './loaders.ts';
+import type { Options } from './options.ts';
+import { reachTarget } from './reach-target.ts';
+import { RunRecord, type Window } from './run-record.ts';
+import { type ScenarioKind, scenarios } from './scenario.ts';
+import { ServerUsage } from './server-usage.ts';
+
+const sampleEveryMs = 1000;
+/** Workers need a moment before they can begin all together. */
+const beginAfterMs = 50;
+/** Not all users may get ready. After this time, beyond what connecting was to take, the load begins without them. */
+const readyWithinMs = 30_000;
+/** What is on its way may still arrive: as long as anything does, but not longer than this. */
+const quietWithinMs = 30_000;
+const quietAfterMs = 3000;
+const quietWhenInterruptedMs = 1000;
+const mostComplaints = 20;
+
+export interface RunOptions {
+  options: Options;
+  /** Ends the run before its time; there is a report all the same. */
+  signal: AbortSignal;
+  onSample: (sample: Sample) => void;
+  /** Gets sentences for people. */
+  say: (sentence: string) => void;
+}
+
+/**
+ * Puts load on the targets.
+ * @throws TargetError when one of them cannot be reached
+ * @throws LoaderDied when a worker ended in the middle of it
+ */
+export async function run(runOptions: RunOptions): Promise<LoadReport> {
+  for (const target of runOptions.options.targets) await reachTarget(target);
+  const loaders = new Loaders(runOptions.options.workers);
+  try {
+    const servers = await ServerUsage.of(runOptions.options.targets);
+    return await new Run(loaders, servers, runOptions).make();
+  } finally {
+    await loaders.stop();
+  }
+}
+
+class Run {
+  readonly #loaders: Loaders;
+  readonly #servers: ServerUsage;
+  readonly #options: Options;
+  readonly #kind: ScenarioKind;
+  readonly #signal: AbortSignal;
+  readonly #onSample: (sample: Sample) => void;
+  readonly #say: (sentence: string) => void;
+  readonly #startedAt = performance.now();
+  readonly #record = new RunRecord(this.#startedAt);
+  readonly #advised = new Set<string>();
+  #complaints = 0;
+  #sampled: (() => void)[] = [];
+
+  constructor(loaders: Loaders, servers: ServerUsage, { options, signal, onSample, say }: RunOptions) {
+    this.#loaders = loaders;
+    this.#servers = servers;
+    this.#options = options;
+    this.#kind = scenarios[options.scenario];
+    this.#signal = signal;
+    this.#onSample = onSample;
+    this.#say = say;
+  }
+
+  async make(): Promise<LoadReport> {
+    const startedAt = new Date().toISOString();
+    const { scenario, targets } = this.#options;
+    const over = new AbortController();
+    const sampling = this.#sample(over.signal);
+    const limit = await Promise.race([this.#load(), sampling.then(() => undefined)]);
+    const interrupted = this.#signal.aborted;
+    await this.#loaders.ask('stop', () => []);
+    await this.#untilQuiet(interrupted ? quietWhenInterruptedMs : quietWithinMs);
+    over.abort();
+    await sampling;
+    this.#take(await this.#loaders.ask('settle', () => []));
+    await this.#loaders.ask('close', () => []);
+    return {
+      ...{ version: 1, scenario, targets, options: this.#given(), startedAt, interrupted },
+      durationMs: performance.now() - this.#startedAt,
+      ...this.#record.result(),
+      ...(limit && { limit }),
+    };
+  }
+
+  async #load(): Promise<LoadReport['limit']> {
+    const { scenario, targets, users, workers, messageCharacters, rampMs, durationMs, perSecond } = this.#options;
+    const run = randomBytes(4).toString('hex');
+    const at = now() + beginAfterMs;
+    const setup = { scenario, run, targets, users, workers, messageCharacters, at, rampMs };
+    await this.#loaders.ask('start', index => [{ ...setup, index }]);
+    await this.#untilReady();
+    if (this.#signal.aborted) return undefined;
+    const from = now() + beginAfterMs;
+    const share = perSecond / workers;
+    // So that the workers take turns.
+    const offsetMs = perSecond > 0 ? 1000 / perSecond : 0;
+    await this.#loaders.ask('load', index => [{ at: from + index * offsetMs, durationMs, perSecond: share }]);
+    if (this.#options.findLimit !== undefined) return this.#findLimit(this.#options.findLimit);
+    await this.#wait(from + durationMs - now());
+    return undefined;
+  }
+
+  #findLimit(boundMs: number): Promise<LoadReport['limit']> {
+    const unit = this.#kind.rate?.unit ?? '';
+    return findLimit({
+      ...{ firstRate: this.#options.perSecond, unit, boundMs },
+      measure: rate => this.#measure(rate),
+      onStep: ({ rate, p99, saturated }) => {
+        const end =
+          saturated === 'no' ? '' : `: the ${saturated === 'loader' ? 'load tester' : 'server'} can do no more`;
+        this.#say(`${Math.round(rate)} ${unit}: p99 ${p99.toFixed(1)} ms${end}.`);
+      },
+    });
+  }
+
+  /** Puts this rate on the target, and looks at it once that has settled. */
+  async #measure(rate: number): Promise<Window | undefined> {
+    const seconds = Math.max(1, Math.round(this.#options.durationMs / sampleEveryMs));
+    await this.#loaders.ask('rate', () => [rate / this.#options.workers]);
+    for (let second = 0; second < 1 + Math.ceil(seconds / 10); second++) await this.#nextSample();
+    this.#record.openWindow(this.#kind.judged);
+    for (let second = 0; second < seconds; second++) await this.#nextSample();
+    const window = this.#record.closeWindow();
+    await this.#loaders.ask('rate', () => [0]);
+    await this.#untilQuiet(quietWithinMs);
+    return this.#signal.aborted ? undefined : window;
+  }
+
+  async #untilReady(): Promise<void> {
+    const { users, rampMs } = this.#options;
+    const over = new AbortController();
+    const signal = AbortSignal.any([over.signal, this.#signal]);
+    const late = delay(rampMs + readyWithinMs, 'late', { signal }).catch(() => 'interrupted');
+    const outcome = await Promise.race([this.#loaders.ask('ready', () => []).then(() => 'ready'), late]);
+    over.abort();
+    if (outcome === 'late') {
+      this.#say(`Not all of the ${users} users are ${this.#kind.ready} yet. The load begins without the others.`);
+    }
+  }
+
+  /** Waits until nothing is on its way any more. */
+  async #untilQuiet(withinMs: number): Promise<void> {
+    const giveUpAt = performance.now() + withinMs;
+    let [received, changedAt] = [-1, performance.now()];
+    while (performance.now() < giveUpAt) {
+      const all = await this.#loaders.ask('underway', () => []);
+      const sum = (of: 'accepted' | 'received'): number => all.reduce((total, each) => total + each[of], 0);
+      const pending = all.some(each => each.pending);
+      if (!pending && sum('accepted') === sum('received')) return;
+      if (sum('received') !== received) [received, changedAt] = [sum('received'), performance.now()];
+      else if (performance.now() - changedAt > quietAfterMs) return;
+      await delay(50);
+    }
+  }
+
+  /** Asks the workers every second, until told that it is enough. */
+  async #sample(over: AbortSignal): Promise<void> {
+    for (let next = this.#startedAt + sampleEveryMs; ; next += sampleEveryMs) {
+      const wait = Math.max(0, next - performance.now());
+      await delay(wait, undefined, { signal: over }).catch(() => undefined);
+      if (over.aborted) return;
+      this.#take(await this.#loaders.ask('news', () => []));
+      for (const tell of this.#sampled.splice(0)) tell();
+    }
+  }
+
+  #take(news: LoaderNews[]): void {
+    const sample = this.#record.add(news, this.#servers.sample());
+    this.#onSample(sample);
+    for (const sentence of news.flatMap(({ complaints }) => complaints)) {
+      this.#complaints += 1;
+      if (this.#complaints <= mostComplaints) this.#say(sentence);
+    }
+    for (const code of this.#record.errorCodes) {
+      const advice = adviceFor(code);
+      if (advice && !this.#advised.has(code)) this.#say(advice);
+      this.#advised.add(code);
+    }
+  }
+
+  #nextSample(): Promise<void> {
+    if (this.#signal.aborted) return Promise.resolve();
+    return new Promise(resolve => {
+      this.#sampled.push(resolve);
+      this.#signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  async #wait(ms: number): Promise<void> {
+    await Promise.race([delay(ms, undefined, { signal: this.#signal }).catch(() => undefined), this.#loaders.died]);
+  }
+
+  #given(): LoadReport['options'] {
+    const { users, workers, durationMs, perSecond, rampMs, messageCharacters, findLimit } = this.#options;
+    return {
+      ...{ users, workers, durationMs, rampMs, messageCharacters },
+      ...(this.#kind.rate && { perSecond }),
+      ...(findLimit !== undefined && { findLimitMs: findLimit }),
+    };
+  }
+}

@@ -1,0 +1,26 @@
+import type { Sample } from './load-report.ts';
+
+/** What one server used over a run. */
+export interface ServerTotals {
+  readonly name: string;
+  /** Shares of one core. */
+  readonly meanCpu: number;
+  readonly peakCpu: number;
+  readonly peakBytes: number;
+}
+
+/** Each server that was seen, in the order of its first sample. */
+export function serverTotals(samples: readonly Sample[]): ServerTotals[] {
+  const names = new Set(samples.flatMap(({ servers }) => servers.map(({ name }) => name)));
+  return [...names].map(name => {
+    const own = samples.flatMap(({ servers }) => servers.filter(server => server.name === name));
+    const peak = (of: (server: (typeof own)[number]) => number): number =>
+      own.reduce((most, server) => Math.max(most, of(server)), 0);
+    return {
+      name,
+      meanCpu: own.reduce((sum, { cpu }) => sum + cpu, 0) / own.length,
+      peakCpu: peak(({ cpu }) => cpu),
+      peakBytes: peak(({ rssBytes }) => rssBytes),
+    };
+  });
+}
