@@ -1,6 +1,7 @@
+import { OptionsError } from '../options.ts';
 import { capacity } from './capacity.ts';
 import { matchingFigures } from './matching-figures.ts';
-import { type Options, OptionsError, parseOptions, usage } from './options.ts';
+import { type Options, parseOptions, usage } from './options.ts';
 import { simulatePools } from './simulate-pools.ts';
 import { capacityTable, type MatchingRow, matchingTable } from './tables.ts';
 

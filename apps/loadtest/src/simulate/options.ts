@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { parseDuration } from './duration.ts';
+import { OptionsError } from '../options.ts';
 
 export interface Options {
   users: number[];
@@ -17,9 +17,6 @@ export interface Options {
   json: boolean;
   help: boolean;
 }
-
-/** Options are wrong. The message is for whoever gave them. */
-export class OptionsError extends Error {}
 
 export const usage = `npm run simulate [-- options]: what a number of users needs, and how long they wait for a partner.
 
@@ -48,8 +45,9 @@ export function parseOptions(args: readonly string[]): Options {
   };
   const numbers = (name: string, text: string, most: number) => text.split(',').map(each => number(name, each, most));
   const duration = (name: string, text: string) => {
-    const ms = parseDuration(text);
-    if (ms) return ms;
+    const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
+    const ms = Number(amount) * ({ ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit ?? ''] ?? Number.NaN);
+    if (ms > 0) return ms;
     throw new OptionsError(`--${name} must be a duration such as 180s, 5m or 500ms, not "${text}".`);
   };
   return {

@@ -1,5 +1,5 @@
+import { formatMs } from '../format.ts';
 import type { Capacity } from './capacity.ts';
-import { formatDuration } from './duration.ts';
 import type { MatchingFigures } from './matching-figures.ts';
 
 export interface MatchingRow {
@@ -45,10 +45,10 @@ function matchingCells(figures: MatchingFigures): string[] {
   return [
     count(figures.searchesPerSecond),
     percent(figures.atOnce),
-    formatDuration(figures.meanMs),
-    formatDuration(figures.expectedMeanMs),
-    formatDuration(figures.p99Ms),
-    formatDuration(figures.longestMs),
+    formatMs(figures.meanMs),
+    formatMs(figures.expectedMeanMs),
+    formatMs(figures.p99Ms),
+    formatMs(figures.longestMs),
     count(figures.longestToMedian),
     percent(figures.gaveUp),
     percent(figures.metNobody),
