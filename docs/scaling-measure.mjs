@@ -2,7 +2,7 @@
 //
 //     npm run build && node docs/scaling-measure.mjs
 //
-// It starts a Redis of its own, which writes nothing to disk. Every user comes and goes through the real scripts. USERS
+// It starts a Redis of its own, which writes nothing to disk unless PERSISTENT=yes: then it syncs its file each second. Every user comes and goes through the real scripts. USERS
 // (1000,1000000) says how many are present, half of them with a chat in which they are `a`; they live on NODES nodes (100),
 // whose channels are subscribed to. A round does 20,000 or so of each thing, 200 at a time; ROUNDS (5) of them. The
 // CPU time is that of Redis's main thread, with reading and answering.
@@ -14,6 +14,8 @@ import { createConnection } from 'node:net';
 import os from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readConfig } from '../apps/chat-node/dist/config.js';
+import { rateLimits } from '../apps/chat-node/dist/rate-limits.js';
 import { PostgresServer, RedisServer } from '../apps/cluster/dist/index.js';
 import { Lease } from '../packages/core/dist/index.js';
 import { applyMigrations, PrismaSessionLog } from '../packages/database/dist/index.js';
@@ -23,7 +25,7 @@ import { connectRedis, RedisNodeBus, RedisOutbox, RedisPairStore, whenReady } fr
 const { v7: uuid } = createRequire(new URL('../packages/core/package.json', import.meta.url))('uuid');
 const { Client } = createRequire(new URL('../packages/database/package.json', import.meta.url))('pg');
 
-const { USERS = '1000,1000000', NODES = '100', ROUNDS = '5', OPERATIONS = '20000' } = process.env;
+const { USERS = '1000,1000000', NODES = '100', ROUNDS = '5', OPERATIONS = '20000', PERSISTENT } = process.env;
 const nodeCount = Number(NODES);
 const rounds = Number(ROUNDS);
 const operations = Number(OPERATIONS);
@@ -179,7 +181,7 @@ class Population {
 // ---- the scripts --------------------------------------------------------------------------------------------------
 
 /** One round: what each operation cost Redis. In each of its cycles every chat that takes part goes through all of it. */
-async function scriptsRound(redis, outbox, store, population) {
+async function scriptsRound({ redis, outbox, store, limits }, population) {
   const samples = {};
   const measure = async (name, items, work, count = items.length) => {
     const cost = await costOf(redis, count, () => forEach(items, work));
@@ -216,6 +218,8 @@ async function scriptsRound(redis, outbox, store, population) {
       }
     };
     await measure('record, each fact', [facts], record, facts);
+    await measure('limit of connections', some, () => limits.connection(`10.0.${random(256)}.${random(256)}`));
+    await measure('limit of resumes', some, user => limits.resume(user.userId));
     await measure('renew lease', Array(2000).fill(0), () => store.renewLease({ nodeId: nodeIds[0], leaseMs }));
   }
   return Object.fromEntries(
@@ -251,6 +255,8 @@ async function scripts(url, present) {
   await redis.flushall();
   const outbox = new RedisOutbox(await connect(url, 'outbox'), location);
   const store = new RedisPairStore(redis, location);
+  const wide = { LIMIT_ADDRESS_CONNECTIONS: '9999999/60', LIMIT_USER_RESUMES: '9999999/60' };
+  const limits = rateLimits(readConfig({ REDIS_URL: url, ...wide }), redis);
   const listener = await connect(url, 'listener');
   await listener.subscribe(...nodeIds.map(nodeId => `${location.prefix}:node:${nodeId}`));
   for (const nodeId of nodeIds) await store.renewLease({ nodeId, leaseMs });
@@ -277,7 +283,7 @@ async function scripts(url, present) {
 
   const figures = [];
   for (let round = 0; round <= rounds; round++) {
-    const figure = await scriptsRound(redis, outbox, store, resuming.population);
+    const figure = await scriptsRound({ redis, outbox, store, limits }, resuming.population);
     if (round > 0) figures.push(figure); // The first one only warms up.
   }
   console.log(`\n## ${present} users present, ${rounds} rounds\n`);
@@ -434,10 +440,14 @@ async function rows(url, count) {
   await sessionLog.close();
   const client = new Client(url);
   await client.connect();
+  const bytes = async () => {
+    const { rows: sizes } = await client.query(`SELECT pg_total_relation_size('"ChatSession"') AS bytes`);
+    return (Number(sizes[0].bytes) / count).toFixed(0);
+  };
+  const written = await bytes();
   await client.query('VACUUM FULL "ChatSession"');
-  const { rows: sizes } = await client.query(`SELECT pg_total_relation_size('"ChatSession"') AS bytes`);
+  console.log(`- a row in PostgreSQL, indexes included: ${written} bytes as written, ${await bytes()} packed`);
   await client.end();
-  console.log(`- a row in PostgreSQL, indexes included: ${(Number(sizes[0].bytes) / count).toFixed(0)} bytes`);
 }
 
 // ---- all of it ----------------------------------------------------------------------------------------------------
@@ -449,6 +459,10 @@ function spread(values, digits = 1) {
   return `${median} (${min}–${max})`;
 }
 
+function random(below) {
+  return Math.floor(Math.random() * below);
+}
+
 function shuffled(items) {
   return items
     .map(item => [Math.random(), item])
@@ -457,7 +471,7 @@ function shuffled(items) {
 }
 
 const dir = await mkdtemp(join(os.tmpdir(), 'passerby-measure-'));
-const redisServer = await RedisServer.start({ dir: join(dir, 'redis') });
+const redisServer = await RedisServer.start({ dir: join(dir, 'redis'), persistent: PERSISTENT === 'yes' });
 try {
   const { url } = redisServer;
   const probe = await connect(url, 'probe');

@@ -1,4 +1,4 @@
-import { costs, plannedShare, turnsPerSecond } from './costs.ts';
+import { costs, plannedShare, type RedisCost, turnsPerSecond } from './costs.ts';
 import type { Behaviour } from './simulate-pool.ts';
 
 export interface Traffic extends Behaviour {
@@ -15,7 +15,7 @@ export interface Capacity {
   facts: number;
   redisCores: number;
   /** What takes these cores, as shares of them. */
-  redisParts: { messages: number; matching: number; resuming: number; recording: number; idle: number };
+  redisParts: Record<RedisPart, number>;
   redisBytes: number;
   /** Both ways together. */
   redisNetworkBytes: number;
@@ -25,17 +25,20 @@ export interface Capacity {
   nodeBytes: number;
   recorderShare: number;
   postgresBytesPerDay: number;
+  /** For how long Redis is busy when all users lose their connection and resume. */
+  stormSeconds: number;
   /** How many Redis primaries share the work, each with a pool of its own, when none is to be fuller than planned. */
   primaries: number;
   /** How many users one primary carries at the most. */
   usersOfOnePrimary: number;
 }
 
+type RedisPart = 'messages' | 'matching' | 'connections' | 'recording' | 'idle nodes';
+
 /** Calculates, from the measured costs, what a number of users needs. */
 export function capacity(users: number, traffic: Traffic): Capacity {
-  const one = onePool(users, traffic);
   const usersOfOnePrimary = largest(each => fits(onePool(each, traffic)));
-  return { ...one, usersOfOnePrimary, primaries: Math.ceil(users / usersOfOnePrimary) };
+  return { ...onePool(users, traffic), usersOfOnePrimary, primaries: Math.ceil(users / usersOfOnePrimary) };
 }
 
 /** What keeps a pool on one primary: the core of its Redis, and the one recorder that a pool can use. */
@@ -49,49 +52,56 @@ function onePool(users: number, traffic: Traffic): Omit<Capacity, 'primaries' | 
   const cycleSeconds = (traffic.chatMs + traffic.pauseMs / 2) / 1000;
   const chatting = (users * traffic.chatMs) / 1000 / cycleSeconds;
   const ends = users / 2 / cycleSeconds;
-  const staying = 1 - 1 / traffic.chats;
-  const skips = ends * staying;
+  const skips = ends * (1 - 1 / traffic.chats);
   const searches = 2 * ends;
-  // One side's leaving ends the chat, the other's only removes the user.
-  const leaves = (2 * ends) / traffic.chats;
-  const connections = leaves;
+  // Whoever goes gives one command, and for each who goes one comes.
+  const going = (2 * ends) / traffic.chats;
   const resumes = (users * 1000) / traffic.reconnectEveryMs;
   const messages = (chatting * 1000) / traffic.messageEveryMs;
   const facts = 2 * ends;
 
-  const nodeCores =
-    (messages * node.messageUs + searches * node.searchUs + (connections + resumes) * node.connectUs) / 1e6;
+  const nodeCores = (messages * node.messageUs + searches * node.searchUs + (going + resumes) * node.connectUs) / 1e6;
   const nodes = Math.ceil(nodeCores / plannedShare);
   const between = messages * (1 - 1 / nodes);
   const batch = between / nodes / turnsPerSecond;
-  const turns = between * (batch > 0 ? (1 - Math.exp(-batch)) / batch : 0);
+  // Of its turns, those in which a node has a message to send.
+  const turns = nodes * turnsPerSecond * (1 - Math.exp(-batch));
 
-  const parts = {
-    messages: between * redis.messageUs + turns * redis.turnUs,
-    matching: skips * redis.skipUs + (searches - skips) * redis.searchUs + leaves * redis.leaveUs,
-    resuming: resumes * (redis.suspendUs + redis.resumeUs),
-    recording: facts * redis.factUs,
-    idle: nodes * redis.idleNodeUs,
+  const done: Record<RedisPart, [count: number, of: RedisCost][]> = {
+    messages: [
+      [between, redis.message],
+      [turns, redis.turn],
+    ],
+    matching: [
+      [skips, redis.skip],
+      [searches - skips, redis.search],
+      [going, redis.leave],
+    ],
+    connections: [
+      [resumes, redis.suspend],
+      [resumes, redis.resume],
+      [going + 2 * resumes, redis.limit],
+    ],
+    recording: [[facts, redis.fact]],
+    'idle nodes': [[nodes, redis.idleNode]],
   };
-  const redisUs = Object.values(parts).reduce((total, us) => total + us, 0);
-  const share = (us: number) => us / redisUs;
+  const total = (of: keyof RedisCost, things: [count: number, cost: RedisCost][]) =>
+    things.reduce((sum, [count, cost]) => sum + count * cost[of], 0);
+  const all = Object.values(done).flat();
+  const redisUs = total('us', all);
+  const parts = Object.entries(done).map(([part, things]) => [part, total('us', things) / redisUs]);
   return {
     ...{ users, chats: chatting / 2, searches, messages, facts },
     redisCores: redisUs / 1e6,
-    redisParts: {
-      messages: share(parts.messages),
-      matching: share(parts.matching),
-      resuming: share(parts.resuming),
-      recording: share(parts.recording),
-      idle: share(parts.idle),
-    },
+    redisParts: Object.fromEntries(parts) as Record<RedisPart, number>,
     redisBytes: users * redis.userBytes,
-    redisNetworkBytes: between * redis.messageBytes + (searches + leaves + 2 * resumes) * redis.searchBytes,
+    redisNetworkBytes: total('bytes', all),
     nodeCores,
     nodes,
     nodeBytes: users * node.userBytes + nodes * node.baseBytes,
     recorderShare: facts / recorder.factsPerSecond,
     postgresBytesPerDay: ends * 86_400 * postgres.rowBytes,
+    stormSeconds: (users * (redis.suspend.us + redis.resume.us + 2 * redis.limit.us)) / 1e6,
   };
 }
 
@@ -103,5 +113,6 @@ function largest(holds: (users: number) => boolean): number {
     if (holds(middle)) yes = middle;
     else no = middle;
   }
-  return Number(yes.toPrecision(3));
+  const digit = 10 ** Math.max(0, Math.floor(Math.log10(yes)) - 2);
+  return Math.floor(yes / digit) * digit;
 }

@@ -1,38 +1,42 @@
+/** What Redis spends on one of a thing: CPU time of its main thread, and bytes to and from it. */
+export interface RedisCost {
+  us: number;
+  bytes: number;
+}
+
 /**
- * What one of each thing costs, as measured; docs/scaling.md says where and how. CPU in µs, memory and network in bytes.
- * Redis's CPU is its main thread's.
+ * What one of each thing costs, as measured: docs/scaling.md says where and how. These are figures of one machine; with
+ * those of another, the calculation is one for that.
  */
 export const costs = {
   redis: {
-    searchUs: 25,
-    skipUs: 38,
-    leaveUs: 27,
-    suspendUs: 31,
-    resumeUs: 30,
+    search: { us: 28, bytes: 900 },
+    /** Ends a chat and searches, in one step. */
+    skip: { us: 42, bytes: 1310 },
+    leave: { us: 28, bytes: 830 },
+    suspend: { us: 31, bytes: 1090 },
+    resume: { us: 31, bytes: 1190 },
+    /** Counting a new connection, or a resume, against its limit. */
+    limit: { us: 15, bytes: 400 },
     /** Reading and removing a fact for the recorder. */
-    factUs: 2.1,
-    /** A publish and its delivery: for each message, and for each time that a node sends what it has. */
-    messageUs: 0.8,
-    turnUs: 15,
-    /** A node that does nothing: heartbeats and pings, in each second. */
-    idleNodeUs: 260,
+    fact: { us: 2.2, bytes: 290 },
+    /** A message to another node, and what comes on top each time that a node sends what it has. */
+    message: { us: 0.8, bytes: 640 },
+    turn: { us: 15, bytes: 0 },
+    /** A node that does nothing, in each second: heartbeats and pings. */
+    idleNode: { us: 260, bytes: 0 },
     userBytes: 300,
-    /** A fact that waits in the outbox. */
-    factBytes: 160,
-    /** To and from Redis. */
-    messageBytes: 640,
-    searchBytes: 1100,
-  },
+  } satisfies Record<string, RedisCost | number>,
   node: {
-    /** Sender's and partner's node together. */
-    messageUs: 60,
+    /** The sender's node and the partner's together. */
+    messageUs: 75,
     searchUs: 150,
     connectUs: 500,
     userBytes: 25_000,
     /** Of a node without users. */
     baseBytes: 90e6,
   },
-  recorder: { factUs: 13, factsPerSecond: 30_000 },
+  recorder: { factsPerSecond: 30_000 },
   postgres: { rowBytes: 229 },
 } as const;
 

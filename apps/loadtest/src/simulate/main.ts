@@ -3,7 +3,7 @@ import { capacity } from './capacity.ts';
 import { matchingFigures } from './matching-figures.ts';
 import { type Options, parseOptions, usage } from './options.ts';
 import { simulatePools } from './simulate-pools.ts';
-import { capacityTable, type MatchingRow, matchingTable } from './tables.ts';
+import { capacityTable, type MatchingRow, matchingTable, redisTable } from './tables.ts';
 
 /** A pool with more users takes too long; what follows from it is seen with fewer, too. */
 const mostUsersInPool = 250_000;
@@ -21,7 +21,8 @@ async function run(options: Options): Promise<void> {
   const { users, pools, json } = options;
   const say = (text: string) => void (json || process.stdout.write(`${text}\n`));
   const capacities = users.map(each => capacity(each, options));
-  say(capacityTable(capacities));
+  say(`${capacityTable(capacities)}\n`);
+  say(`${redisTable(capacities)}\n`);
   const [first] = capacities;
   if (first) say(`One Redis primary carries ${first.usersOfOnePrimary.toLocaleString('en-GB')} users at the most.\n`);
   const spread = users.flatMap(each => pools.map(count => ({ users: each, pools: count })));

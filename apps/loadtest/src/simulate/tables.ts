@@ -10,21 +10,27 @@ export interface MatchingRow {
 }
 
 export function capacityTable(rows: readonly Capacity[]): string {
-  const headings = ['users', 'searches/s', 'messages/s', 'Redis', 'Redis memory', 'Redis network', 'nodes'];
+  const headings = ['users', 'searches/s', 'messages/s', 'Redis CPU', 'Redis memory', 'Redis network'];
+  const more = ['nodes', 'their memory', 'facts/s', 'rows, a day', 'all resume'];
   return table(
-    [...headings, 'their memory', 'facts/s', 'rows a day', 'Redis primaries'],
+    [...headings, ...more, 'primaries'],
     rows.map(each => [
-      count(each.users),
-      count(each.searches),
-      count(each.messages),
-      percent(each.redisCores),
-      bytes(each.redisBytes),
-      `${bytes(each.redisNetworkBytes)}/s`,
-      count(each.nodes),
-      bytes(each.nodeBytes),
-      count(each.facts),
-      bytes(each.postgresBytesPerDay),
-      count(each.primaries),
+      ...[count(each.users), count(each.searches), count(each.messages)],
+      ...[percent(each.redisCores), bytes(each.redisBytes), `${bytes(each.redisNetworkBytes)}/s`],
+      ...[count(each.nodes), bytes(each.nodeBytes), count(each.facts), bytes(each.postgresBytesPerDay)],
+      ...[formatMs(each.stormSeconds * 1000), count(each.primaries)],
+    ]),
+  );
+}
+
+/** What Redis spends its CPU on. */
+export function redisTable(rows: readonly Capacity[]): string {
+  const parts = Object.keys(rows[0]?.redisParts ?? {}) as (keyof Capacity['redisParts'])[];
+  return table(
+    ['users', 'Redis CPU', ...parts],
+    rows.map(each => [
+      ...[count(each.users), percent(each.redisCores)],
+      ...parts.map(part => percent(each.redisParts[part])),
     ]),
   );
 }

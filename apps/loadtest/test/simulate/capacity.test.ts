@@ -20,10 +20,10 @@ describe('the calculation of what users need', () => {
   it('charges Redis for it', () => {
     // One node alone publishes nothing. 250 chats end in a second, with 3 skips and 1 leaving for every 4 of them.
     const { redisCores, redisParts, nodes } = capacity(10_000, traffic);
-    const { searchUs, skipUs, leaveUs, factUs, idleNodeUs } = costs.redis;
-    const matchingUs = 18.75 * skipUs + 31.25 * searchUs + 12.5 * leaveUs;
+    const { search, skip, leave, limit, fact, idleNode } = costs.redis;
+    const matchingUs = 18.75 * skip.us + 31.25 * search.us + 12.5 * leave.us;
     expect(nodes).toBe(1);
-    expect(redisCores).toBeCloseTo((matchingUs + 50 * factUs + idleNodeUs) / 1e6, 6);
+    expect(redisCores).toBeCloseTo((matchingUs + 12.5 * limit.us + 50 * fact.us + idleNode.us) / 1e6, 6);
     expect(redisParts.messages).toBe(0);
     expect(redisParts.matching).toBeCloseTo(matchingUs / (redisCores * 1e6), 6);
   });
