@@ -2,28 +2,28 @@
 
 const plots = [...document.querySelectorAll('.plot')].map(figure => ({
   axis: figure.dataset.axis,
-  area: figure.querySelector('.area'),
+  chart: figure.querySelector('.chart'),
   cursor: figure.querySelector('.cursor'),
   tip: figure.querySelector('.tip'),
   data: JSON.parse(figure.querySelector('script').textContent),
 }));
 
 for (const plot of plots) {
-  const { area, data } = plot;
+  const { chart, data } = plot;
   let index = data.xs.length - 1;
   const go = to => {
     index = Math.min(data.xs.length - 1, Math.max(0, to));
     point(plot, index);
   };
   const goToPointer = event => {
-    const { left, width } = area.getBoundingClientRect();
+    const { left, width } = chart.getBoundingClientRect();
     go(nearest(data.xs, (event.clientX - left) / width));
   };
-  area.addEventListener('pointermove', goToPointer);
-  area.addEventListener('pointerdown', goToPointer);
-  area.addEventListener('pointerleave', hideAll);
-  area.addEventListener('blur', hideAll);
-  area.addEventListener('keydown', event => {
+  chart.addEventListener('pointermove', goToPointer);
+  chart.addEventListener('pointerdown', goToPointer);
+  chart.addEventListener('pointerleave', hideAll);
+  chart.addEventListener('blur', hideAll);
+  chart.addEventListener('keydown', event => {
     const steps = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: data.xs.length - 1 };
     if (event.key === 'Escape') hideAll();
     if (!(event.key in steps)) return;

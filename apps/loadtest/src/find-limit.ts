@@ -14,6 +14,13 @@ const busyShare = 0.9;
 /** A loader whose event loop is late by this share of the bound measures itself. */
 const lateShare = 0.5;
 
+const endedEarly = 'The search was ended before the limit was found.';
+
+interface Failure {
+  rate: number;
+  why: string;
+}
+
 export interface FindLimitOptions {
   firstRate: number;
   unit: string;
@@ -32,41 +39,54 @@ export interface FindLimitOptions {
 export async function findLimit({ firstRate, unit, boundMs, measure, onStep }: FindLimitOptions): Promise<Limit> {
   const steps: LimitStep[] = [];
   let carried = 0;
-  let failed: LimitStep | undefined;
+  let failed: Failure | undefined;
   let rate = firstRate;
   let left = halvings;
   while (steps.length < mostSteps && left > 0) {
     const window = await measure(rate);
     if (!window) break;
-    const step = { rate, unit, p99: window.p99, saturated: judge(window, rate, boundMs) };
+    const { saturated, why } = judge(window, rate, boundMs);
+    const step = { rate, unit, p99: window.p99, saturated };
     steps.push(step);
     onStep(step);
-    if (step.saturated === 'no') carried = rate;
-    else failed = step;
+    if (saturated === 'no') carried = rate;
+    else failed = { rate, why };
     if (failed && carried > 0 && steps.length > 1) left -= 1;
     rate = next(carried, failed);
     if (rate < 1) break;
   }
-  return { steps, found: carried, because: because(failed, boundMs) };
+  return {
+    steps,
+    found: carried,
+    because: failed ? `${failed.why} at ${Math.round(failed.rate)} ${unit}.` : endedEarly,
+  };
 }
 
-function next(carried: number, failed: LimitStep | undefined): number {
+function next(carried: number, failed: Failure | undefined): number {
   if (!failed) return carried * growth;
   return carried > 0 ? (carried + failed.rate) / 2 : failed.rate / 2;
 }
 
-function judge({ count, elapsedMs, p99, loader }: Window, rate: number, boundMs: number): LimitStep['saturated'] {
-  if (loader.cpu > busyShare || loader.loopDelayMs > boundMs * lateShare) return 'loader';
-  return p99 > boundMs || count < ((rate * elapsedMs) / 1000) * leastShare ? 'server' : 'no';
+interface Judgement {
+  saturated: LimitStep['saturated'];
+  /** The beginning of a sentence. */
+  why: string;
 }
 
-function because(failed: LimitStep | undefined, boundMs: number): string {
-  if (!failed) return 'The search was ended before the limit was found.';
-  const at = `at ${Math.round(failed.rate)} ${failed.unit}`;
-  if (failed.saturated === 'loader') {
-    return `The load tester itself could do no more ${at}: give it more --workers, or more machines.`;
+function judge({ count, elapsedMs, p99, loader }: Window, rate: number, boundMs: number): Judgement {
+  if (loader.cpu > busyShare) {
+    return {
+      saturated: 'loader',
+      why: 'The load tester itself could do no more, and needs more --workers or machines,',
+    };
   }
-  return failed.p99 > boundMs
-    ? `The p99 was ${failed.p99.toFixed(1)} ms ${at}, more than ${boundMs} ms.`
-    : `Less than ${leastShare * 100} % of what was due was done in time ${at}.`;
+  if (loader.loopDelayMs > boundMs * lateShare) {
+    return { saturated: 'loader', why: 'The load tester itself was too late to tell, on a machine that is too busy,' };
+  }
+  if (p99 > boundMs) return { saturated: 'server', why: `The p99 was ${p99.toFixed(1)} ms, more than ${boundMs} ms,` };
+  const share = (count * 1000) / (rate * elapsedMs);
+  if (share < leastShare) {
+    return { saturated: 'server', why: `Only ${Math.round(share * 100)} % of what was due was done in time` };
+  }
+  return { saturated: 'no', why: '' };
 }

@@ -19,6 +19,7 @@ Options:
   --rate NUMBER        what all users together begin in a second, however slow the server is
   --ramp TIME          how long it takes until all have connected: 1 ms for each user; 0ms for storm
   --message-size CHARS length of a message, at least ${leastCharacters}: 100
+  --talk TIME          in chat: how long a user stays with a partner on average: 20s
   --workers NUMBER     processes: one less than there are cores
   --find-limit         raises the rate until the p99 passes a bound; --duration (10s) is that of each step
   --p99 TIME           the bound: 100ms

@@ -82,10 +82,10 @@ function tile(name: string, value: string, about: string): [string, string, stri
 function figures(report: LoadReport): Html {
   const fine = plots(report, mostPoints);
   const coarse = plots(report, mostRows);
-  const { seconds } = thinSamples(report.samples, mostPoints);
+  const { each } = thinSamples(report.samples, mostPoints);
   const note =
-    seconds > 1
-      ? `Each point stands for ${seconds} seconds: the mean of their counts, and the worst of their latencies.`
+    each > 1
+      ? `Each point stands for ${each} seconds: the mean of their counts, and the worst of their latencies.`
       : '';
   return html`<section><h2>Over the run</h2><p class="note">${note}</p><div class="plots">
 ${fine.map((plot, index) => plotFigure(plot, coarse[index] ?? plot))}

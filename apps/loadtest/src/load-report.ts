@@ -25,9 +25,9 @@ export interface ServerSample {
   readonly rssBytes: number;
 }
 
-/** One second of a run. */
+/** One second of a run; the last sample may be of less. */
 export interface Sample {
-  /** ms since the start of the run, at the end of the second. */
+  /** ms since the start of the run, at the end of what the sample counts; the sample before tells its beginning. */
   readonly at: number;
   /** Users who were connected then. */
   readonly connected: number;

@@ -19,11 +19,14 @@ export class LoadWorker implements LoaderCommands {
   #reports: SideReport[] = [];
   #complaints: string[] = [];
   #complained = 0;
+  #talkMs = 0;
   #kind: ScenarioKind | undefined;
   #scenario: Scenario | undefined;
   #connecting: Pacer | undefined;
 
-  start({ scenario, run, targets, users, index, workers, messageCharacters, at, rampMs }: LoaderSetup): void {
+  start(setup: LoaderSetup): void {
+    const { scenario, run, targets, users, index, workers, messageCharacters, talkMs, at, rampMs } = setup;
+    this.#talkMs = talkMs;
     this.#kind = scenarios[scenario];
     this.#scenario = this.#kind.make();
     const setting: UserSetting = {
@@ -61,7 +64,7 @@ export class LoadWorker implements LoaderCommands {
   }
 
   load(options: { at: number; durationMs: number; perSecond: number }): void {
-    this.#scenario?.begin({ ...options, users: this.#users, tally: this.#tally });
+    this.#scenario?.begin({ ...options, users: this.#users, talkMs: this.#talkMs, tally: this.#tally });
   }
 
   rate(perSecond: number): void {
@@ -91,9 +94,12 @@ export class LoadWorker implements LoaderCommands {
     return underway;
   }
 
-  settle(): LoaderNews {
+  settle(complete: boolean): LoaderNews {
     const news = this.news();
-    for (const side of this.#sides) news.sides.push(side.report());
+    for (const side of this.#sides) {
+      if (!complete) side.leave();
+      news.sides.push(side.report());
+    }
     this.#sides.clear();
     return news;
   }

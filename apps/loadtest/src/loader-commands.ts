@@ -12,6 +12,8 @@ export interface LoaderSetup {
   index: number;
   workers: number;
   messageCharacters: number;
+  /** How long users of `chat` talk on average. */
+  talkMs: number;
   /** When the first user connects, on the clock of `now()`, and how long it takes until the last does. */
   at: number;
   rampMs: number;
@@ -48,8 +50,11 @@ export interface LoaderCommands {
   /** What happened since the last call. */
   news(): LoaderNews;
   underway(): Underway;
-  /** All that was not told yet, also of sessions that are going on. Nothing counts after that. */
-  settle(): LoaderNews;
+  /**
+   * All that was not told yet, also of sessions that are going on. Nothing counts after that.
+   * @param complete whether all that was promised must have come
+   */
+  settle(complete: boolean): LoaderNews;
   /** Says goodbye to the target. */
   close(): void;
 }

@@ -15,6 +15,8 @@ export interface Options {
   rampMs: number;
   workers: number;
   messageCharacters: number;
+  /** How long users of `chat` stay in a chat on average, if the partner does. */
+  talkMs: number;
   /** The bound of the p99 that the search for the limit looks for, in ms. */
   findLimit: number | undefined;
   /** Files for the report. */
@@ -30,7 +32,7 @@ const flag = { type: 'boolean' } as const;
 const list = { type: 'string', multiple: true } as const;
 const known = {
   ...{ target: list, scenario: text, users: text, duration: text, rate: text, ramp: text, workers: text },
-  ...{ 'message-size': text, 'find-limit': flag, p99: text, json: text, html: text, help: flag },
+  ...{ 'message-size': text, talk: text, 'find-limit': flag, p99: text, json: text, html: text, help: flag },
 };
 
 const mostRate = 10_000_000;
@@ -47,16 +49,7 @@ export function parseOptions(args: readonly string[], cores: number): Options | 
   const scenario = scenarioNamed(values.scenario ?? 'chat');
   const kind = scenarios[scenario];
   const users = whole('users', values.users, 100, [1, 1_000_000]);
-  if (users % 2 > 0 && kind.ready === 'paired') {
-    throw new OptionsError(`--users must be even for ${scenario}: everybody has a partner.`);
-  }
-  if (values.rate !== undefined && !kind.rate) {
-    const instead = scenario === 'idle' ? ' --ramp says how fast users come.' : '';
-    throw new OptionsError(`--rate means nothing to ${scenario}.${instead}`);
-  }
-  if (values['find-limit'] && !kind.rate)
-    throw new OptionsError(`--find-limit is not for ${scenario}: it has no rate.`);
-  if (values.p99 !== undefined && !values['find-limit']) throw new OptionsError('--p99 is only for --find-limit.');
+  refuseUnfit(values, scenario, users);
   const workers = whole('workers', values.workers, Math.max(1, Math.min(users, cores - 1)), [1, 256]);
   if (workers > users) throw new OptionsError('--workers must not be more than --users.');
   return {
@@ -66,6 +59,7 @@ export function parseOptions(args: readonly string[], cores: number): Options | 
     perSecond: kind.rate ? number('rate', values.rate, kind.rate.default(users), [0.01, mostRate]) : 0,
     rampMs: time('ramp', values.ramp, kind.rampMs(users), [0, 86_400_000]),
     messageCharacters: whole('message-size', values['message-size'], 100, [leastCharacters, 5000]),
+    talkMs: time('talk', values.talk, 20_000, [100, 86_400_000]),
     findLimit: values['find-limit'] ? time('p99', values.p99, 100, [1, 60_000]) : undefined,
     ...{ json: values.json, html: values.html },
   };
@@ -77,6 +71,21 @@ function readArgs(args: readonly string[]) {
   } catch (error) {
     throw new OptionsError(`${(error as Error).message} --help lists all options.`);
   }
+}
+
+/** Refuses what means nothing to the scenario. */
+function refuseUnfit(values: ReturnType<typeof readArgs>, scenario: ScenarioName, users: number): void {
+  const { rate, ready } = scenarios[scenario];
+  if (users % 2 > 0 && ready === 'paired') {
+    throw new OptionsError(`--users must be even for ${scenario}: everybody has a partner.`);
+  }
+  if (values.rate !== undefined && !rate) {
+    const instead = scenario === 'idle' ? ' --ramp says how fast users come.' : '';
+    throw new OptionsError(`--rate means nothing to ${scenario}.${instead}`);
+  }
+  if (values.talk !== undefined && scenario !== 'chat') throw new OptionsError('--talk is only for chat.');
+  if (values['find-limit'] && !rate) throw new OptionsError(`--find-limit is not for ${scenario}: it has no rate.`);
+  if (values.p99 !== undefined && !values['find-limit']) throw new OptionsError('--p99 is only for --find-limit.');
 }
 
 function scenarioNamed(name: string): ScenarioName {

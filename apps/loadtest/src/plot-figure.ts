@@ -11,7 +11,7 @@ export function plotFigure(plot: Plot, coarse: Plot): Html {
   const { title, about, xScale, formatX, yScale, formatY, mark } = plot;
   return html`<figure class="plot" data-axis="${plot.axis}">
 <figcaption><h3>${title}</h3><p>${about}</p></figcaption>
-<div class="area" role="group" tabindex="0" aria-label="${inWords(plot)}">
+<div class="chart" role="group" tabindex="0" aria-label="${inWords(plot)}">
 <svg viewBox="0 0 ${size} ${size}" preserveAspectRatio="none" aria-hidden="true">
 ${yScale.ticks.map(tick => rule(0, 1, 1 - yScale.place(tick)))}
 ${mark && html`<path class="mark" d="M${at(xScale.place(mark.x))} 0V${size}"/>`}
@@ -62,7 +62,8 @@ function drawn(plot: Plot, { values, tone, drawn = 'line' }: Series): Html {
 /** Where the labels of the lines go: at their ends, moved apart as far as needed. */
 function labels({ series, yScale }: Plot): { text: string; tone: string; y: number }[] {
   const groups = new Map<string, { tone: string; ends: number[] }>();
-  for (const { name, label = name, tone, values } of series) {
+  // Where lines end together, the last one is the highest: percentiles come in that order.
+  for (const { name, label = name, tone, values } of series.toReversed()) {
     const end = values.findLast(value => value !== undefined);
     if (end === undefined) continue;
     const group = groups.get(label) ?? { tone, ends: [] };

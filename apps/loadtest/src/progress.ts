@@ -2,7 +2,10 @@ import { stripVTControlCharacters, styleText } from 'node:util';
 import { formatBytes, formatClock, formatCount, formatMs, formatShare, printable } from './format.ts';
 import type { LatencyName, Sample } from './load-report.ts';
 
-const plainEveryMs = 5000;
+/** A plain line for so many samples. */
+const plainEach = 5;
+/** Less than this says nothing by itself. */
+const leastMs = 500;
 const labelWidth = 12;
 const widest = 100;
 const clearLine = '\x1b[K';
@@ -40,6 +43,9 @@ export class Progress {
   #block: string[] = [];
   #errors = 0;
   #unsaid: Sample[] = [];
+  /** When the last sample was that has been shown. */
+  #shownAt = 0;
+  readonly #latencies = new Set<LatencyName>();
 
   constructor(options: ProgressOptions) {
     this.#options = options;
@@ -49,14 +55,14 @@ export class Progress {
   /** A second has passed. */
   show(sample: Sample): void {
     this.#errors += sample.errors;
-    if (this.#isLive()) {
-      this.#block = this.#draw(sample);
-      this.#write(this.#block);
+    if (!this.#isLive()) {
+      this.#unsaid.push(sample);
+      if (this.#unsaid.length >= plainEach) this.#sayUnsaid();
       return;
     }
-    this.#unsaid.push(sample);
-    const [first] = this.#unsaid;
-    if (first && sample.at - first.at + 1000 >= plainEveryMs) this.#sayUnsaid();
+    this.#block = this.#draw(sample);
+    this.#shownAt = sample.at;
+    this.#write(this.#block);
   }
 
   /** Says something that stays. */
@@ -102,18 +108,15 @@ export class Progress {
     };
     const { connected, paired, matches, sent, delivered, errors, latencies, loader, servers } = sample;
     const memory = servers.reduce((sum, { rssBytes }) => sum + rssBytes, 0);
-    const busiest = servers.toSorted((one, other) => other.cpu - one.cpu);
+    // A row stays when there is nothing to tell for a while: what jumps is hard to read.
+    for (const [name] of latencyEntries(latencies)) this.#latencies.add(name);
+    const rate = (count: number): string => perSecond(count, sample.at - this.#shownAt);
     const lines = [
       this.#style('bold', cut(`${printable(scenario)}  ${targets.map(printable).join(', ')}`, room)),
       this.#bar(sample.at, room),
       line('users', figures({ connected: formatCount(connected), paired: formatCount(paired) })),
-      line(
-        'per second',
-        figures({ matches: formatCount(matches), sent: formatCount(sent), delivered: formatCount(delivered) }),
-      ),
-      ...latencyEntries(latencies).map(([name, { p50, p99, max }]) =>
-        line(name, figures({ p50: formatMs(p50), p99: formatMs(p99), max: formatMs(max) })),
-      ),
+      line('per second', figures({ matches: rate(matches), sent: rate(sent), delivered: rate(delivered) })),
+      ...[...this.#latencies].map(name => line(name, latencyFigures(latencies[name]))),
       line(
         'errors',
         figures({ now: formatCount(errors), 'in all': formatCount(this.#errors) }),
@@ -124,14 +127,11 @@ export class Progress {
         `${formatShare(loader.cpu)} of a core at its busiest process`,
         loader.cpu > 0.9 ? 'red' : undefined,
       ),
-      ...(servers.length > 0
-        ? [
-            line(
-              'servers',
-              `${formatBytes(memory)}   ${busiest.map(({ name, cpu }) => `${printable(name)} ${formatShare(cpu)}`).join('   ')}`,
-            ),
-          ]
-        : []),
+      ...(servers.length > 0 ? [line('memory', `${formatBytes(memory)}, all servers together`)] : []),
+      ...wrapped(
+        servers.map(({ name, cpu }) => `${printable(name)} ${formatShare(cpu)}`),
+        room - labelWidth,
+      ).map((row, at) => line(at === 0 ? 'CPU' : '', row)),
     ];
     // What does not fit on the screen could not be drawn over.
     return lines.slice(0, Math.max(1, (this.#stream.rows ?? 24) - 1));
@@ -154,15 +154,21 @@ export class Progress {
 
   #sayUnsaid(): void {
     const last = this.#unsaid.at(-1);
-    if (last) this.#stream.write(`${plainLine(this.#unsaid, last)}\n`);
+    if (last && last.at - this.#shownAt >= leastMs) {
+      this.#stream.write(`${plainLine(this.#unsaid, last, this.#shownAt)}\n`);
+      this.#shownAt = last.at;
+    }
     this.#unsaid = [];
   }
 }
 
 /** Rates are the mean of the seconds, latencies their worst. */
-function plainLine(samples: readonly Sample[], last: Sample): string {
+function plainLine(samples: readonly Sample[], last: Sample, fromMs: number): string {
   const rate = (name: 'matches' | 'sent' | 'delivered'): string =>
-    formatCount(samples.reduce((sum, sample) => sum + sample[name], 0) / samples.length);
+    perSecond(
+      samples.reduce((sum, sample) => sum + sample[name], 0),
+      last.at - fromMs,
+    );
   const errors = samples.reduce((sum, sample) => sum + sample.errors, 0);
   const names = new Set(samples.flatMap(({ latencies }) => latencyEntries(latencies).map(([name]) => name)));
   const worst = [...names].map(name => {
@@ -178,8 +184,30 @@ function plainLine(samples: readonly Sample[], last: Sample): string {
   ].join('; ');
 }
 
+function perSecond(count: number, elapsedMs: number): string {
+  return formatCount((count * 1000) / Math.max(1, elapsedMs));
+}
+
 function latencyEntries(latencies: Sample['latencies']): [LatencyName, { p50: number; p99: number; max: number }][] {
   return Object.entries(latencies) as [LatencyName, { p50: number; p99: number; max: number }][];
+}
+
+function latencyFigures(latency: { p50: number; p99: number; max: number } | undefined): string {
+  const figure = (ms: number | undefined): string => (ms === undefined ? '–' : formatMs(ms));
+  return figures({ p50: figure(latency?.p50), p99: figure(latency?.p99), max: figure(latency?.max) });
+}
+
+/** As many in each row as fit, below each other. */
+function wrapped(cells: readonly string[], width: number): string[] {
+  const cellWidth = Math.max(18, ...cells.map(cell => cell.length + 2));
+  const each = Math.max(1, Math.floor((width + 2) / cellWidth));
+  return Array.from({ length: Math.ceil(cells.length / each) }, (_, at) =>
+    cells
+      .slice(at * each, (at + 1) * each)
+      .map(cell => cell.padEnd(cellWidth))
+      .join('')
+      .trimEnd(),
+  );
 }
 
 /** In columns, so that the eye finds each in its place. */

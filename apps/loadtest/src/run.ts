@@ -17,8 +17,9 @@ const sampleEveryMs = 1000;
 const beginAfterMs = 50;
 /** Not all users may get ready. After this time, beyond what connecting was to take, the load begins without them. */
 const readyWithinMs = 30_000;
-/** What is on its way may still arrive: as long as anything does, but not longer than this. */
+/** What is on its way may still arrive, until this time is over. */
 const quietWithinMs = 30_000;
+/** When all is answered and nothing came for this time, nothing will. */
 const quietAfterMs = 3000;
 const quietWhenInterruptedMs = 1000;
 const mostComplaints = 20;
@@ -70,6 +71,7 @@ class Run {
     this.#signal = signal;
     this.#onSample = onSample;
     this.#say = say;
+    signal.addEventListener('abort', () => this.#tellSampled());
   }
 
   async make(): Promise<LoadReport> {
@@ -80,10 +82,10 @@ class Run {
     const limit = await Promise.race([this.#load(), sampling.then(() => undefined)]);
     const interrupted = this.#signal.aborted;
     await this.#loaders.ask('stop', () => []);
-    await this.#untilQuiet(interrupted ? quietWhenInterruptedMs : quietWithinMs);
+    const complete = await this.#untilQuiet(interrupted ? quietWhenInterruptedMs : quietWithinMs);
     over.abort();
     await sampling;
-    this.#take(await this.#loaders.ask('settle', () => []));
+    this.#take(await this.#loaders.ask('settle', () => [complete]));
     await this.#loaders.ask('close', () => []);
     return {
       ...{ version: 1, scenario, targets, options: this.#given(), startedAt, interrupted },
@@ -94,10 +96,11 @@ class Run {
   }
 
   async #load(): Promise<LoadReport['limit']> {
-    const { scenario, targets, users, workers, messageCharacters, rampMs, durationMs, perSecond } = this.#options;
+    const { scenario, targets, users, workers, messageCharacters, talkMs, rampMs } = this.#options;
+    const { durationMs, perSecond } = this.#options;
     const run = randomBytes(4).toString('hex');
     const at = now() + beginAfterMs;
-    const setup = { scenario, run, targets, users, workers, messageCharacters, at, rampMs };
+    const setup = { scenario, run, targets, users, workers, messageCharacters, talkMs, at, rampMs };
     await this.#loaders.ask('start', index => [{ ...setup, index }]);
     await this.#untilReady();
     if (this.#signal.aborted) return undefined;
@@ -149,19 +152,23 @@ class Run {
     }
   }
 
-  /** Waits until nothing is on its way any more. */
-  async #untilQuiet(withinMs: number): Promise<void> {
+  /**
+   * Waits until nothing is on its way any more.
+   * @returns false when the target was still busy with it at the end of that time
+   */
+  async #untilQuiet(withinMs: number): Promise<boolean> {
     const giveUpAt = performance.now() + withinMs;
     let [received, changedAt] = [-1, performance.now()];
     while (performance.now() < giveUpAt) {
       const all = await this.#loaders.ask('underway', () => []);
       const sum = (of: 'accepted' | 'received'): number => all.reduce((total, each) => total + each[of], 0);
       const pending = all.some(each => each.pending);
-      if (!pending && sum('accepted') === sum('received')) return;
+      if (!pending && sum('accepted') === sum('received')) return true;
       if (sum('received') !== received) [received, changedAt] = [sum('received'), performance.now()];
-      else if (performance.now() - changedAt > quietAfterMs) return;
+      else if (!pending && performance.now() - changedAt > quietAfterMs) return true;
       await delay(50);
     }
+    return false;
   }
 
   /** Asks the workers every second, until told that it is enough. */
@@ -171,7 +178,7 @@ class Run {
       await delay(wait, undefined, { signal: over }).catch(() => undefined);
       if (over.aborted) return;
       this.#take(await this.#loaders.ask('news', () => []));
-      for (const tell of this.#sampled.splice(0)) tell();
+      this.#tellSampled();
     }
   }
 
@@ -191,10 +198,11 @@ class Run {
 
   #nextSample(): Promise<void> {
     if (this.#signal.aborted) return Promise.resolve();
-    return new Promise(resolve => {
-      this.#sampled.push(resolve);
-      this.#signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    return new Promise(resolve => this.#sampled.push(resolve));
+  }
+
+  #tellSampled(): void {
+    for (const tell of this.#sampled.splice(0)) tell();
   }
 
   async #wait(ms: number): Promise<void> {
@@ -202,10 +210,11 @@ class Run {
   }
 
   #given(): LoadReport['options'] {
-    const { users, workers, durationMs, perSecond, rampMs, messageCharacters, findLimit } = this.#options;
+    const { users, workers, durationMs, perSecond, rampMs, messageCharacters, talkMs, findLimit } = this.#options;
     return {
       ...{ users, workers, durationMs, rampMs, messageCharacters },
       ...(this.#kind.rate && { perSecond }),
+      ...(this.#options.scenario === 'chat' && { talkMs }),
       ...(findLimit !== undefined && { findLimitMs: findLimit }),
     };
   }

@@ -15,6 +15,8 @@ export interface Load {
   durationMs: number;
   /** This worker's share. */
   perSecond: number;
+  /** How long users who talk do so on average. */
+  talkMs: number;
   tally: Tally;
 }
 

@@ -1,4 +1,5 @@
 import type { Sample } from './load-report.ts';
+import { thinSamples } from './thin-samples.ts';
 
 /** What one server used over a run. */
 export interface ServerTotals {
@@ -10,7 +11,9 @@ export interface ServerTotals {
 }
 
 /** Each server that was seen, in the order of its first sample. */
-export function serverTotals(samples: readonly Sample[]): ServerTotals[] {
+export function serverTotals(all: readonly Sample[]): ServerTotals[] {
+  // Without a rest at the end that is too short to measure CPU time in.
+  const { samples } = thinSamples(all, all.length);
   const names = new Set(samples.flatMap(({ servers }) => servers.map(({ name }) => name)));
   return [...names].map(name => {
     const own = samples.flatMap(({ servers }) => servers.filter(server => server.name === name));

@@ -2,33 +2,53 @@ import type { LatencyName, Sample } from './load-report.ts';
 
 type SecondLatency = { p50: number; p99: number; max: number };
 
-/** So few samples that they can be drawn: each is the mean of as many seconds, and the worst of their latencies. */
-export function thinSamples(samples: readonly Sample[], most: number): { samples: readonly Sample[]; seconds: number } {
-  const seconds = Math.max(1, Math.ceil(samples.length / most));
-  if (seconds === 1) return { samples, seconds };
-  const groups = Array.from({ length: Math.ceil(samples.length / seconds) }, (_, at) =>
-    samples.slice(at * seconds, (at + 1) * seconds),
-  );
-  return { samples: groups.map(merged), seconds };
+export interface ThinSamples {
+  /** Their counts are per second. */
+  readonly samples: readonly Sample[];
+  /** How many of those that were taken each of these stands for; the last may stand for more or fewer. */
+  readonly each: number;
 }
 
-function merged(group: readonly Sample[]): Sample {
+/**
+ * So few samples that they can be drawn, with rates in place of counts: each is the mean of a number of samples, and the
+ * worst of their latencies. The rest of a second at the end would tell little by itself: it goes to the one before.
+ */
+export function thinSamples(samples: readonly Sample[], most: number): ThinSamples {
+  const each = Math.max(1, Math.ceil(samples.length / most));
+  const groups: Sample[][] = [];
+  for (const [at, sample] of samples.entries()) {
+    const group = groups.at(-1);
+    if (group && (at % each !== 0 || isRest(samples, at))) group.push(sample);
+    else groups.push([sample]);
+  }
+  const merge = (group: readonly Sample[], at: number): Sample => merged(group, groups[at - 1]?.at(-1)?.at ?? 0);
+  return { samples: groups.map(merge), each };
+}
+
+function isRest(samples: readonly Sample[], at: number): boolean {
+  const [before, last] = [samples[at - 1], samples[at]];
+  return at === samples.length - 1 && before !== undefined && last !== undefined && last.at - before.at < 500;
+}
+
+function merged(group: readonly Sample[], fromMs: number): Sample {
   const all = (of: (sample: Sample) => number): number[] => group.map(of);
+  const at = Math.max(...all(sample => sample.at));
+  const rate = (of: (sample: Sample) => number): number => (sum(all(of)) * 1000) / Math.max(1, at - fromMs);
   return {
-    at: Math.max(...all(({ at }) => at)),
+    at,
     connected: mean(all(({ connected }) => connected)),
     paired: mean(all(({ paired }) => paired)),
-    connects: mean(all(({ connects }) => connects)),
-    matches: mean(all(({ matches }) => matches)),
-    sent: mean(all(({ sent }) => sent)),
-    delivered: mean(all(({ delivered }) => delivered)),
-    errors: mean(all(({ errors }) => errors)),
+    connects: rate(({ connects }) => connects),
+    matches: rate(({ matches }) => matches),
+    sent: rate(({ sent }) => sent),
+    delivered: rate(({ delivered }) => delivered),
+    errors: rate(({ errors }) => errors),
     latencies: worstLatencies(group),
     loader: {
       cpu: Math.max(...all(({ loader }) => loader.cpu)),
       loopDelayMs: Math.max(...all(({ loader }) => loader.loopDelayMs)),
     },
-    servers: meanServers(group),
+    servers: meanServers(group, fromMs),
   };
 }
 
@@ -43,14 +63,24 @@ function worstLatencies(group: readonly Sample[]): Sample['latencies'] {
   return worst;
 }
 
-function meanServers(group: readonly Sample[]): Sample['servers'] {
-  const servers = group.flatMap(sample => sample.servers);
+/** A rest of a second counts for as little as it is. */
+function meanServers(group: readonly Sample[], fromMs: number): Sample['servers'] {
+  const servers = group.flatMap((sample, at) => {
+    const ms = Math.max(1, sample.at - (group[at - 1]?.at ?? fromMs));
+    return sample.servers.map(server => ({ ...server, ms }));
+  });
   return [...new Set(servers.map(({ name }) => name))].map(name => {
     const own = servers.filter(server => server.name === name);
-    return { name, cpu: mean(own.map(({ cpu }) => cpu)), rssBytes: mean(own.map(({ rssBytes }) => rssBytes)) };
+    const ms = sum(own.map(server => server.ms));
+    const meanOf = (quantity: 'cpu' | 'rssBytes'): number => sum(own.map(server => server[quantity] * server.ms)) / ms;
+    return { name, cpu: meanOf('cpu'), rssBytes: meanOf('rssBytes') };
   });
 }
 
 function mean(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+  return sum(numbers) / numbers.length;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

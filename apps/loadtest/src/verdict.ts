@@ -1,5 +1,6 @@
-import { formatCount, formatMs, printable } from './format.ts';
+import { formatCount, formatMs, formatShare, printable } from './format.ts';
 import type { LoadReport } from './load-report.ts';
+import { serverTotals } from './server-totals.ts';
 
 /** A process that uses this share of its core, or whose event loop is this late, measures its own waiting too. */
 const busyShare = 0.9;
@@ -22,6 +23,7 @@ export function verdict(report: LoadReport): Verdict {
     failure === undefined ? whatPassed(report) : `Failed: ${failure}`,
     ...(report.interrupted ? [`It was interrupted after ${formatMs(report.durationMs)}.`] : []),
     ...(limit ? [`The limit is ${limitFound(limit)}: ${asEnd(limit.because)}`] : []),
+    ...idleServers(report),
     ...(total(errors) > 0 ? [`${plural(total(errors), 'error')}: ${byKind(errors)}.`] : []),
     ...busyLoader(report),
   ];
@@ -50,6 +52,19 @@ function whatPassed({ totals, scenario }: LoadReport): string {
 
 function limitFound({ found, steps }: NonNullable<LoadReport['limit']>): string {
   return `${formatCount(found)} ${printable(steps.at(-1)?.unit ?? '')}`.trimEnd();
+}
+
+/** A limit of servers that had nothing to do is the limit of something else. */
+function idleServers({ limit, samples }: LoadReport): string[] {
+  const servers = serverTotals(samples);
+  const peak = Math.max(0, ...servers.map(({ peakCpu }) => peakCpu));
+  if (!limit?.steps.some(({ saturated }) => saturated === 'server') || servers.length === 0 || peak >= busyShare / 2) {
+    return [];
+  }
+  return [
+    `No server here used more than ${formatShare(peak)} of a core, so it was something else that could do no more: ` +
+      'other programs on this machine, perhaps, or a network between them.',
+  ];
 }
 
 function busyLoader({ samples }: LoadReport): string[] {

@@ -94,6 +94,16 @@ describe('htmlReport', () => {
     expect(inWords(long, 'Delivery')).toContain(`to ${Math.round(worst)} ms, at the end`);
   });
 
+  it('counts the rest of a second at the end to the second before', () => {
+    const { samples, ...report } = inventedReport();
+    const last = samples.at(-1);
+    if (!last) throw new Error('There are samples.');
+    const rest = { ...last, at: last.at + 100, sent: Math.round(last.sent / 10) };
+    const sent = (all: typeof samples) =>
+      /sent: from .*? at the end (\d,\d+)/.exec(inWords(htmlReport({ ...report, samples: all }), 'Messages'))?.[1];
+    expect(sent([...samples, rest])).toBe(sent(samples));
+  });
+
   it('can show a run in which nothing happened', () => {
     const { latencies: _, ...report } = inventedReport({ seconds: 0 });
     const totals = { connects: 0, matches: 0, sent: 0, delivered: 0, disconnects: 0 };

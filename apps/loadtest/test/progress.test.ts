@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import type { Sample } from '../src/load-report.ts';
 import { Progress, type ProgressStream } from '../src/progress.ts';
 import { inventedReport } from './invented-report.ts';
 
@@ -47,7 +48,7 @@ describe('Progress on a terminal', () => {
     const screen = new Screen(80);
     const progress = new Progress({ ...options, stream: screen });
     for (const sample of samples.slice(0, 14)) progress.show(sample);
-    const height = screen.lines.length;
+    const height = screen.lines.length; // With what is told of connecting, though nobody connects any more.
     progress.say('A sentence.');
     for (const sample of samples.slice(14, 40)) progress.show(sample);
     progress.end();
@@ -58,7 +59,10 @@ describe('Progress on a terminal', () => {
     expect(text).toMatch(/^users +connected 2,000 +paired 1,\d{3}$/m);
     expect(text).toMatch(/^delivery +p50 2\.\d ms +p99 \S+ ms +max \d+ ms$/m);
     expect(text).toMatch(/^errors +now 0 +in all 17$/m);
-    expect(text).toMatch(/^servers +\d+ MB +chat node \d \d+ %/m);
+    expect(text).toMatch(/^connect +p50 – +p99 – +max –$/m);
+    expect(text).toMatch(/^memory +\d+ MB, all servers together$/m);
+    expect(text).toMatch(/^CPU +public address \d+ % +Redis \d+ % +PostgreSQL \d+ %$/m);
+    expect(text).toMatch(/^ +recorder \d+ % +chat node 1 \d+ % +chat node 2 \d+ %$/m);
   });
 
   it.each([1, 10, 30, 79])('keeps within %i columns', columns => {
@@ -109,7 +113,8 @@ describe('Progress elsewhere', () => {
     let written = '';
     const stream = { write: (text: string) => (written += text) };
     const progress = new Progress({ ...options, stream });
-    for (const sample of samples.slice(30, 42)) progress.show(sample);
+    const rest = { ...samples[42], at: 42_100 } as Sample;
+    for (const sample of [...samples.slice(30, 42), rest]) progress.show(sample);
     progress.say('A sentence.');
     progress.end();
     expect(written).not.toContain('\x1b');

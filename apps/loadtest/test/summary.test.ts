@@ -48,4 +48,14 @@ describe('verdict', () => {
     expect(verdict({ ...report, samples }).sentences.join()).toContain('busy in 60 of 60 seconds');
     expect(verdict(report).sentences.join()).not.toContain('busy');
   });
+
+  it('doubts a limit at which no server here had much to do', () => {
+    const report = inventedLimitReport();
+    const idle = report.samples.map(sample => ({ ...sample, servers: [{ name: 'Redis', cpu: 0.2, rssBytes: 1 }] }));
+    const elsewhere = report.samples.map(sample => ({ ...sample, servers: [] }));
+    const doubt = 'No server here used more than 20 % of a core';
+    expect(verdict({ ...report, samples: idle }).sentences.join()).toContain(doubt);
+    expect(verdict({ ...report, samples: elsewhere }).sentences.join()).not.toContain('No server');
+    expect(verdict(report).sentences.join()).not.toContain('No server');
+  });
 });

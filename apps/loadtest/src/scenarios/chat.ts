@@ -3,10 +3,9 @@ import type { LoadUser } from '../load-user.ts';
 import { Pacer } from '../pacer.ts';
 import type { Load, Scenario } from '../scenario.ts';
 
-/** How long a user stays in a chat, in ms, if the partner does: on average, and at least. */
-const talkMs = { mean: 20_000, least: 1000 };
-/** How long a user who is not in a chat waits before the next search, at most. */
-const pauseMs = 3000;
+/** The shortest stay in a chat, and the longest pause before the next search, as shares of the average stay. */
+const shortest = 0.05;
+const longestPause = 0.15;
 /** Of those who leave a chat, how many go on to the next partner at once. */
 const shareOfSkips = 0.75;
 
@@ -16,7 +15,9 @@ const shareOfSkips = 0.75;
  */
 export class Chat implements Scenario {
   #load: Load | undefined;
-  readonly #paired: LoadUser[] = [];
+  /** Those who were matched; whoever has left since is taken out when drawn. */
+  readonly #matched: LoadUser[] = [];
+  readonly #isMatched = new Set<LoadUser>();
   readonly #timers = new Map<LoadUser, NodeJS.Timeout>();
   readonly #pacer = new Pacer(dueAt => this.#write(dueAt));
 
@@ -45,9 +46,11 @@ export class Chat implements Scenario {
   }
 
   matched(user: LoadUser): void {
-    this.#paired.push(user);
-    const ms = Math.max(talkMs.least, -Math.log(1 - Math.random()) * talkMs.mean);
-    this.#at(user, ms, dueAt => {
+    if (!this.#load) return;
+    if (!this.#isMatched.has(user)) this.#matched.push(user);
+    this.#isMatched.add(user);
+    const stay = Math.max(shortest, -Math.log(1 - Math.random()));
+    this.#at(user, stay * this.#load.talkMs, dueAt => {
       if (user.state !== 'paired') return;
       if (Math.random() < shareOfSkips) user.skip(dueAt);
       else user.end();
@@ -55,13 +58,13 @@ export class Chat implements Scenario {
   }
 
   #pause(user: LoadUser): void {
-    this.#at(user, Math.random() * pauseMs, dueAt => {
+    if (!this.#load) return;
+    this.#at(user, Math.random() * longestPause * this.#load.talkMs, dueAt => {
       if (user.state === 'idle') user.search(dueAt);
     });
   }
 
   #at(user: LoadUser, afterMs: number, act: (dueAt: number) => void): void {
-    if (!this.#load) return;
     clearTimeout(this.#timers.get(user));
     const dueAt = now() + afterMs;
     this.#timers.set(
@@ -71,12 +74,14 @@ export class Chat implements Scenario {
   }
 
   #write(dueAt: number): void {
-    // Those who have left their chat are taken out when they are drawn.
-    while (this.#paired.length > 0) {
-      const at = Math.floor(Math.random() * this.#paired.length);
-      if (this.#paired[at]?.say(dueAt)) return;
-      const last = this.#paired.pop();
-      if (last && at < this.#paired.length) this.#paired[at] = last;
+    const matched = this.#matched;
+    while (matched.length > 0) {
+      const at = Math.floor(Math.random() * matched.length);
+      const user = matched[at] as LoadUser;
+      if (user.say(dueAt)) return;
+      this.#isMatched.delete(user);
+      const last = matched.pop() as LoadUser;
+      if (last !== user) matched[at] = last;
     }
   }
 }

@@ -1,0 +1,80 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Ack, ClientEvents, ErrorCode, ServerEvents, StateReply } from '@passerby/protocol';
+import { Server, type Socket } from 'socket.io';
+
+type ChatSocket = Socket<ClientEvents, ServerEvents>;
+
+/** A chat server without any care: pairs whoever searches, relays, and counts. */
+export class LittleChatServer {
+  url = '';
+  readonly #http = createServer();
+  readonly #io: Server<ClientEvents, ServerEvents>;
+  readonly #partners = new Map<ChatSocket, ChatSocket>();
+  readonly #all = new Set<ChatSocket>();
+  readonly #relay: (message: number, deliver: () => void, to: { stranger: () => void }) => void;
+  #waiting: ChatSocket | undefined;
+  #sessions = 0;
+  #messages = 0;
+
+  private constructor(options: LittleChatServerOptions) {
+    this.#relay = options.relay ?? ((_message, deliver) => deliver());
+    this.#io = new Server(this.#http);
+    const { refusal } = options;
+    if (refusal) {
+      this.#io.use((_socket, next) => next(Object.assign(new Error('No'), { data: { code: refusal } })));
+    }
+    this.#io.on('connection', socket => {
+      this.#all.add(socket);
+      socket.on('disconnect', () => this.#all.delete(socket));
+      socket.on('search', (_options, acknowledge) => this.#search(socket, acknowledge));
+      socket.on('message', (input, acknowledge) => {
+        const message = (input as { message: string }).message;
+        const [id, at] = [String(this.#messages), Date.now()];
+        const payload = { id, message, at };
+        const partner = this.#partners.get(socket);
+        const stranger = [...this.#all].find(each => each !== socket && each !== partner);
+        this.#messages += 1;
+        this.#relay(this.#messages, () => partner?.emit('message', payload), {
+          stranger: () => stranger?.emit('message', payload),
+        });
+        acknowledge?.({ ok: true, id, at });
+      });
+    });
+  }
+
+  static async start(options: LittleChatServerOptions = {}): Promise<LittleChatServer> {
+    const server = new LittleChatServer(options);
+    await once(server.#http.listen(0, '127.0.0.1'), 'listening');
+    server.url = `http://127.0.0.1:${(server.#http.address() as AddressInfo).port}`;
+    return server;
+  }
+
+  close(): Promise<void> {
+    return this.#io.close();
+  }
+
+  #search(socket: ChatSocket, acknowledge?: (reply: Ack<StateReply>) => void): void {
+    const partner = this.#waiting;
+    if (partner) {
+      this.#waiting = undefined;
+      this.#partners.set(socket, partner).set(partner, socket);
+      this.#sessions += 1;
+      const matched = { sessionId: `session-${this.#sessions}`, startedAt: Date.now() };
+      socket.emit('matched', matched);
+      partner.emit('matched', matched);
+    } else this.#waiting = socket;
+    acknowledge?.({ ok: true, state: partner ? 'paired' : 'waiting' });
+  }
+}
+
+export interface LittleChatServerOptions {
+  /** Lets nobody in, with this code. */
+  refusal?: ErrorCode;
+  /**
+   * Called for each message with its number among all, from 1, and what delivers it to the partner, or to a stranger. By
+   * default it is delivered to the partner.
+   */
+  relay?: (message: number, deliver: () => void, to: { stranger: () => void }) => void;
+}
