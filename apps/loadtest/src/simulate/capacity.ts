@@ -60,7 +60,13 @@ function onePool(users: number, traffic: Traffic): Omit<Capacity, 'primaries' | 
   const messages = (chatting * 1000) / traffic.messageEveryMs;
   const facts = 2 * ends;
 
-  const nodeCores = (messages * node.messageUs + searches * node.searchUs + (going + resumes) * node.connectUs) / 1e6;
+  const nodeUs =
+    messages * node.messageUs +
+    searches * node.searchUs +
+    going * node.connectUs +
+    resumes * node.resumeUs +
+    users * node.idleUserUs;
+  const nodeCores = nodeUs / 1e6;
   const nodes = Math.ceil(nodeCores / plannedShare);
   const between = messages * (1 - 1 / nodes);
   const batch = between / nodes / turnsPerSecond;
