@@ -11,7 +11,7 @@ export default {
     ],
   },
   // These publish ES modules only.
-  transformIgnorePatterns: ['/node_modules/(?!(uuid|get-port|httpxy)/)'],
+  transformIgnorePatterns: ['/node_modules/(?!(uuid|get-port|httpxy|tinyqueue)/)'],
   moduleNameMapper: {
     '^@passerby/(protocol|client|core|redis|database)$': '<rootDir>/packages/$1/src/index.ts',
     // The generated Prisma client names the ES module of a file that also comes as CommonJS.
