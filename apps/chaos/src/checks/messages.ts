@@ -81,15 +81,19 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
   return violations;
 }
 
-/** Whether a plain client wrote a message, which cannot name its session, while it waited for the answer to a skip or search. */
+/**
+ * Whether a plain client wrote a message, which cannot name its session, while it waited for the answer to a skip or search,
+ * or after one that failed and may have been carried out.
+ */
 function wasMoving(sender: UserTimeline | undefined, session: string, n: number): boolean {
   if (sender?.client !== 'plain') return false;
   const operations = sender.events.filter(event => event.kind === 'op');
   const send = operations.find(event => event.op === 'send' && event.session === session && event.n === n);
   if (!send) return false;
-  return operations.some(
-    ({ op, at, endedAt = Infinity }) => (op === 'skip' || op === 'search') && at <= send.at && endedAt >= send.at,
-  );
+  const moves = operations.filter(({ op, at }) => (op === 'skip' || op === 'search') && at <= send.at);
+  const { outcome, code } = moves.at(-1) ?? {};
+  const mayStillCome = outcome !== 'ok' && (code === 'UNAVAILABLE' || code === 'TIMEOUT' || code === 'CONNECTION');
+  return mayStillCome || moves.some(({ endedAt = Infinity }) => endedAt >= send.at);
 }
 
 /**
