@@ -139,7 +139,7 @@ describe('who is away', () => {
 });
 
 describe('without Redis', () => {
-  const stage = new Stage({ nodes: 1, ownRedis: true });
+  const stage = new Stage({ nodes: 1, environment: { LEASE_MS: '3000' }, ownRedis: true });
 
   it('says that it is not available, and lets one try again', async () => {
     const ann = await stage.arrive();

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useLayoutEffect, useState } from 'preact/hooks';
 import { Banner } from './banner.tsx';
 import type { ChatScreen } from './chat-screen.ts';
 import { Closed } from './closed.tsx';
@@ -57,7 +57,8 @@ export function App({ view, screen }: Part) {
 }
 
 function useEscape(screen: ChatScreen, busy: boolean): void {
-  useEffect(() => {
+  // At once, so that the key after the one that closes a dialog is heard.
+  useLayoutEffect(() => {
     const listen = (event: KeyboardEvent): void => {
       // An Esc that ends the input of a character, or closes a dialog, is not meant for the chat.
       if (event.key === 'Escape' && !event.isComposing && !event.repeat && !busy) screen.escape();
