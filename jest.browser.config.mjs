@@ -14,5 +14,5 @@ export default {
   reporters: [...base.reporters, ['<rootDir>/tests/browser/support/screenshots-reporter.mjs', { screenshotFolder }]],
   // For the most part they wait for a browser.
   maxWorkers: 2,
-  testTimeout: 60_000,
+  testTimeout: 120_000,
 };

@@ -60,7 +60,9 @@ it('can be used with the keyboard alone', async () => {
   const press = async (...keys: string[]) => {
     for (const key of keys) await ann.page.keyboard.press(key);
   };
+  // The first Tab may only bring the window to the page.
   await press('Tab');
+  if ((await ann.focused()) !== texts.start) await press('Tab');
   expect(await ann.focused()).toBe(texts.start);
   await press('Enter');
   await ann.phase('searching');

@@ -11,7 +11,7 @@ it('has words of its own for each error', () => {
 describe('where the limits are narrow', () => {
   const stage = new Stage({
     nodes: 1,
-    environment: { RATE_LIMITS: 'on', LIMIT_USER_MESSAGES: '3/5', LIMIT_USER_REQUESTS: '3/8' },
+    environment: { RATE_LIMITS: 'on', LIMIT_USER_MESSAGES: '3/8', LIMIT_USER_REQUESTS: '3/8' },
   });
 
   it('says that messages wait, for how long, and sends them then', async () => {
@@ -23,6 +23,10 @@ describe('where the limits are narrow', () => {
       /Your messages wait, and are sent in \d seconds?\./,
     );
     expect(await ann.look('rate-limited-messages')).toEqual([]);
+    // That the first three arrive does not hide why the others wait.
+    await ann.page.locator('.me.delivered').nth(2).waitFor();
+    const told = () => document.querySelector('.me.kept') === null || document.querySelector('[data-code]') !== null;
+    expect(await ann.page.evaluate(told)).toBe(true);
     await bob.sees('message 5');
     await ann.ownIs('message 5', 'delivered');
     await ann.noTrouble();
@@ -135,7 +139,7 @@ describe('who is away', () => {
 });
 
 describe('without Redis', () => {
-  const stage = new Stage({ nodes: 1, ownRedis: true });
+  const stage = new Stage({ nodes: 1, environment: { LEASE_MS: '3000' }, ownRedis: true });
 
   it('says that it is not available, and lets one try again', async () => {
     const ann = await stage.arrive();

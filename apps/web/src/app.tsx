@@ -20,7 +20,7 @@ export interface Part {
 /** The whole page. */
 export function App({ view, screen }: Part) {
   const [link, setLink] = useState<string>();
-  useEscape(screen, link !== undefined);
+  useEscape(screen);
   useUnreadTitle(view.entries.at(-1));
   const { phase, closed, lobby } = view;
   const inChat = phase === 'chatting' || phase === 'ended';
@@ -56,13 +56,14 @@ export function App({ view, screen }: Part) {
   );
 }
 
-function useEscape(screen: ChatScreen, busy: boolean): void {
+function useEscape(screen: ChatScreen): void {
   useEffect(() => {
     const listen = (event: KeyboardEvent): void => {
       // An Esc that ends the input of a character, or closes a dialog, is not meant for the chat.
-      if (event.key === 'Escape' && !event.isComposing && !event.repeat && !busy) screen.escape();
+      const isForOther = event.isComposing || event.repeat || document.querySelector('dialog[open]') !== null;
+      if (event.key === 'Escape' && !isForOther) screen.escape();
     };
     addEventListener('keydown', listen);
     return () => removeEventListener('keydown', listen);
-  }, [screen, busy]);
+  }, [screen]);
 }

@@ -150,7 +150,10 @@ export class ChatScreen {
       const key = this.#keys.get(message);
       if (key === undefined) this.#add(this.#shown(message));
       else this.#set({ entries: this.#view.entries.map(entry => (entry.key === key ? this.#shown(message) : entry)) });
-      if (message.status === 'sent' || message.status === 'delivered') this.#clearTrouble('messages');
+      // That earlier ones are delivered says nothing of those that wait.
+      const isTaken =
+        message.status === 'sent' || !this.#view.entries.some(entry => 'status' in entry && entry.status === 'kept');
+      if (isTaken) this.#clearTrouble('messages');
       if (message.status === 'failed' && message.error?.code === 'INVALID_MESSAGE')
         this.#setTrouble(message.error, 'text');
     });

@@ -38,7 +38,8 @@ export class PageCluster {
   /** @param redisUrl another Redis than that of the run */
   static async start(count: number, environment: Record<string, string> = {}, redisUrl?: string): Promise<PageCluster> {
     const pool = new RedisPool(redisUrl);
-    const settings = { ADMIN_TOKEN: adminToken, TRUST_PROXY: 'loopback', ...environment };
+    // On a busy machine a node may be slow to renew its lease, which is not what is tried here.
+    const settings = { LEASE_MS: '15000', ADMIN_TOKEN: adminToken, TRUST_PROXY: 'loopback', ...environment };
     const nodes = await Promise.all(Array.from({ length: count }, () => ChatProcess.start(pool, settings)));
     const places = nodes.map(node => ({ node, url: node.url, ready: true }));
     const address = new PublicAddress(places);

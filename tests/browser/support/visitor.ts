@@ -26,7 +26,7 @@ export class Visitor {
 
   static async arrive(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visitor> {
     const context = await browser.newContext({ viewport: { width: 1100, height: 760 }, baseURL: url, ...options });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(30_000);
     const problems: string[] = [];
     context.on('page', page => watch(page, problems));
     await context.addInitScript(() => {
