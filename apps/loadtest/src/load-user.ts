@@ -59,6 +59,8 @@ export class LoadUser implements LightClientHandlers<Received> {
   #goneAt: number | undefined;
   #connectDueAt = 0;
   #searchDueAt = 0;
+  /** While parting: whether no next partner is looked for. */
+  #ending = false;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -95,6 +97,7 @@ export class LoadUser implements LightClientHandlers<Received> {
 
   skip(dueAt: number): void {
     this.#searchDueAt = dueAt;
+    this.#ending = false;
     this.#become('parting');
     this.#ask('skip', [], reply => {
       if (this.#state !== 'parting') return;
@@ -107,6 +110,7 @@ export class LoadUser implements LightClientHandlers<Received> {
   }
 
   end(): void {
+    this.#ending = true;
     this.#become('parting');
     this.#ask('end_chat', [], reply => {
       if (this.#state !== 'parting') return;
@@ -225,7 +229,7 @@ export class LoadUser implements LightClientHandlers<Received> {
     const who = `User ${this.#name}`;
     if (this.#state === 'paired') {
       mismatch('second chat', `${who} was matched in a chat, ${this.#sessions.current}, with ${sessionId}.`);
-    } else if (this.#state === 'idle') {
+    } else if (this.#state === 'idle' || (this.#state === 'parting' && this.#ending)) {
       mismatch('unasked match', `${who} was matched without a search, in ${sessionId}.`);
     } else tally.latency('match', now() - this.#searchDueAt);
     this.#sessions.part();

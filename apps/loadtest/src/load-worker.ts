@@ -3,7 +3,7 @@ import { LoadUser, type UserSetting } from './load-user.ts';
 import type { LoaderCommands, LoaderNews, LoaderSetup, Underway } from './loader-commands.ts';
 import { Pacer } from './pacer.ts';
 import { type Scenario, type ScenarioKind, scenarios } from './scenario.ts';
-import type { SessionSide, SideReport } from './session-side.ts';
+import type { Mismatch, SessionSide, SideReport } from './session-side.ts';
 import { Tally } from './tally.ts';
 
 /** One sentence each is enough for so many mismatches. */
@@ -33,11 +33,7 @@ export class LoadWorker implements LoaderCommands {
       ...{ tally: this.#tally, run, messageCharacters, resumes: this.#kind.resumes, sides: this.#sides },
       clientOptions: { lookup: cachedLookup(), timeoutMs: 30_000 },
       ended: side => this.#reports.push(side.report()),
-      mismatch: (kind, sentence) => {
-        this.#tally.mismatch(kind);
-        this.#complained += 1;
-        if (this.#complained <= mostComplaints) this.#complaints.push(sentence);
-      },
+      mismatch: (kind, sentence) => this.#mismatch(kind, sentence),
     };
     for (let number = index; number < users; number += workers) {
       const url = targets[number % targets.length] as string;
@@ -96,13 +92,20 @@ export class LoadWorker implements LoaderCommands {
   }
 
   settle(complete: boolean): LoaderNews {
-    const news = this.news();
     for (const side of this.#sides) {
       if (!complete) side.leave();
-      news.sides.push(side.report());
+      else if (side.isPending) this.#mismatch('unanswered', `A message in ${side.session} was never answered.`);
     }
+    const news = this.news();
+    for (const side of this.#sides) news.sides.push(side.report());
     this.#sides.clear();
     return news;
+  }
+
+  #mismatch(kind: Mismatch, sentence: string): void {
+    this.#tally.mismatch(kind);
+    this.#complained += 1;
+    if (this.#complained <= mostComplaints) this.#complaints.push(sentence);
   }
 
   close(): void {

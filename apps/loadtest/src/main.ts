@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { help } from './help.ts';
 import { htmlReport } from './html-report.ts';
@@ -29,6 +29,7 @@ process.exit();
 /** @returns the exit code */
 async function load(options: Options): Promise<number> {
   const { scenario, targets, rampMs, durationMs, findLimit, json, html } = options;
+  for (const file of [json, html]) if (file !== undefined) await tryToWrite(file);
   const signal = stopSignal();
   const known = findLimit === undefined ? { durationMs: rampMs + durationMs } : {};
   const progress = new Progress({ scenario, targets, ...known });
@@ -43,6 +44,13 @@ async function load(options: Options): Promise<number> {
   if (html !== undefined) await writeFile(html, htmlReport(report));
   if (!verdict(report).passed) return 1;
   return report.interrupted ? 130 : 0;
+}
+
+/** Not only after the run: its results would be lost. Throws an {@link OptionsError}. */
+async function tryToWrite(file: string): Promise<void> {
+  await appendFile(file, '').catch(({ code }) => {
+    throw new OptionsError(`${file} cannot be written (${code}).`);
+  });
 }
 
 /** Aborts at the first Ctrl-C or SIGTERM. The second one ends this process. */

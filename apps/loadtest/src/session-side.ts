@@ -7,6 +7,7 @@ import type { MessageMark } from './message-text.ts';
  * - `repeated`: a message that came before
  * - `order`: a message that came after a later one
  * - `lost`: a message that never came, though the server had accepted it and both had stayed
+ * - `unanswered`: a message, or several in one session, to which the server said nothing at all
  * - `unreadable`: a message that nobody wrote like this
  * - `second chat`: a match in the middle of a chat
  * - `unasked match`: a match without a search
@@ -18,6 +19,7 @@ export type Mismatch =
   | 'repeated'
   | 'order'
   | 'lost'
+  | 'unanswered'
   | 'unreadable'
   | 'second chat'
   | 'unasked match'

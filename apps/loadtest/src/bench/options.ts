@@ -31,7 +31,7 @@ export function parseOptions(args: readonly string[], scenarios: readonly string
   })();
   const { quick, help, json } = values;
   const only = values.only?.split(',').map(name => name.trim());
-  const unknown = only?.find(name => !scenarios.some(scenario => scenario.startsWith(name)));
+  const unknown = only?.find(name => !scenarios.some(scenario => name !== '' && scenario.startsWith(name)));
   if (unknown !== undefined) {
     throw new OptionsError(`There is no scenario "${unknown}". There are: ${scenarios.join(', ')}.`);
   }

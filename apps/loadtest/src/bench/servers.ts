@@ -70,7 +70,7 @@ export class Servers {
   /** A competitor; all but `bare` get a Redis of their own. */
   async competitor(
     kind: Competitor,
-    { nodes = 1, args = [], nodeArgs = [] }: { nodes?: number; args?: string[]; nodeArgs?: string[] } = {},
+    { nodes = 1, nodeArgs = [] }: { nodes?: number; nodeArgs?: string[] } = {},
   ): Promise<Contestant> {
     const redis = kind === 'bare' ? undefined : await this.redis();
     const file = kind === 'classic' || kind === 'sharded' ? 'rooms' : kind;
@@ -78,7 +78,7 @@ export class Servers {
     const start = async () => {
       const port = await getPort({ host: '127.0.0.1' });
       const own = file === 'rooms' ? [kind] : [];
-      const all = [...nodeArgs, script, String(port), ...own, ...(redis ? [redis.url] : []), ...args];
+      const all = [...nodeArgs, script, String(port), ...own, ...(redis ? [redis.url] : [])];
       return this.#node({ name: kind, args: all, env: {}, port });
     };
     const started = await Promise.all(Array.from({ length: nodes }, start));
@@ -102,8 +102,7 @@ export class Servers {
   postgres(): Promise<PostgresServer> {
     this.#postgres ??= (async () => {
       const postgres = await PostgresServer.start({ dir: join(this.#dir, 'postgres') });
-      // The last to stop, as others are connected with it.
-      this.#running.unshift(postgres.process);
+      this.#running.push(postgres.process);
       await applyMigrations(postgres.url);
       return postgres;
     })();
@@ -112,7 +111,8 @@ export class Servers {
 
   /** Stops all but PostgreSQL, which the next may use. */
   async stopContestants(): Promise<void> {
-    const postgres = (await this.#postgres)?.process;
+    // If it did not start there is nothing of it to keep.
+    const postgres = (await this.#postgres?.catch(() => undefined))?.process;
     const others = this.#running.filter(each => each !== postgres);
     this.#running.splice(0, Number.POSITIVE_INFINITY, ...(postgres ? [postgres] : []));
     // Killed: nobody needs what they would write down or tell.
@@ -122,7 +122,7 @@ export class Servers {
 
   async stop(): Promise<void> {
     await this.stopContestants();
-    await (await this.#postgres)?.stop();
+    await (await this.#postgres?.catch(() => undefined))?.stop();
   }
 
   #name(what: string): string {

@@ -83,5 +83,6 @@ export class Chat implements Scenario {
       const last = matched.pop() as LoadUser;
       if (last !== user) matched[at] = last;
     }
+    this.#load?.tally.error('NOT_PAIRED');
   }
 }
