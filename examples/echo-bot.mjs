@@ -24,4 +24,4 @@ chat.on('connection', status => {
   if (status === 'connected' && chat.state === 'idle') search();
 });
 
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => chat.close());
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => chat.close());

@@ -80,8 +80,9 @@ async function obey(line) {
   }
 }
 
+// More than once: npm passes on a signal that came here by itself, too.
 lines.on('SIGINT', () => chat.close());
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => chat.close());
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => chat.close());
 if (terminal) process.stdin.on('keypress', () => chat.setTyping(/^[^/]/.test(lines.line)));
 
 say(`* Connecting to ${url} …`);
