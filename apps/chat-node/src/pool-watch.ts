@@ -39,7 +39,7 @@ export class PoolWatch {
   #timer: NodeJS.Timeout | undefined;
   #last: PoolReport | undefined;
   #reading: Promise<PoolReport> | undefined;
-  #ticking: Promise<void> = Promise.resolve();
+  #ticking: Promise<void> | undefined;
 
   constructor(options: PoolWatchOptions) {
     this.#options = options;
@@ -49,10 +49,16 @@ export class PoolWatch {
 
   /** Begins to post and to look. */
   start(): void {
-    this.#timer ??= setInterval(() => {
-      this.#ticking = this.#ticking.then(() => this.#tick()).catch(() => undefined);
-    }, this.#postEveryMs);
-    this.#ticking = this.#tick().catch(() => undefined);
+    const tick = () => {
+      // One at a time: while Redis hangs, a tick takes longer than the pause between two.
+      this.#ticking ??= this.#tick()
+        .catch(() => undefined)
+        .finally(() => {
+          this.#ticking = undefined;
+        });
+    };
+    this.#timer ??= setInterval(tick, this.#postEveryMs);
+    tick();
   }
 
   /** Takes off what this node said. To be called when its lease has been given up. */
@@ -105,7 +111,7 @@ export class PoolWatch {
     // What this node knows of itself is newer than what it said.
     const nodes = pool.nodes.map(node => (node.nodeId === nodeId ? { ...node, last: { status, ageMs: 0 } } : node));
     this.#last = { ...pool, nodes, at, nodeId, outbox: backlog };
-    void this.#lobby.update(this.#last);
+    this.#lobby.update(this.#last).catch(() => undefined); // It is told the next time.
     return this.#last;
   }
 }

@@ -42,6 +42,8 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
   const userReceipts = new WindowCounter(config.LIMIT_USER_MESSAGES);
   // Apart from them, so that whoever types a lot can still receive.
   const userTyping = new WindowCounter(config.LIMIT_USER_MESSAGES);
+  const addressReceipts = new WindowCounter(config.LIMIT_ADDRESS_MESSAGES);
+  const addressTyping = new WindowCounter(config.LIMIT_ADDRESS_MESSAGES);
   const inRedis = (name: string, limit: Limit) =>
     new RateLimiterRedis({
       storeClient: redis,
@@ -58,8 +60,14 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
       count(userMessages, userId, 'TOO_MANY_MESSAGES');
       count(addressMessages, address, 'TOO_MANY_MESSAGES');
     },
-    receipt: userId => count(userReceipts, userId, 'TOO_MANY_REQUESTS'),
-    typing: userId => count(userTyping, userId, 'TOO_MANY_REQUESTS'),
+    receipt(userId, address) {
+      count(userReceipts, userId, 'TOO_MANY_REQUESTS');
+      count(addressReceipts, address, 'TOO_MANY_REQUESTS');
+    },
+    typing(userId, address) {
+      count(userTyping, userId, 'TOO_MANY_REQUESTS');
+      count(addressTyping, address, 'TOO_MANY_REQUESTS');
+    },
     request(userId, address) {
       count(userRequests, userId, 'TOO_MANY_REQUESTS');
       count(addressRequests, address, 'TOO_MANY_REQUESTS');

@@ -309,9 +309,9 @@ export class ChatService {
     user.adopt(change);
     const after = user.session;
     const changed = before?.sessionId !== after?.sessionId;
-    // Nobody is told of the end of a chat whose own command ended it, also when the notice of the next one is faster than
+    // Nobody is told of the end of a chat whose own command ended it, also when the notice of the next match is faster than
     // the reply. A partner may leave so soon that the match is not even known here: the user, who believes to wait, is told.
-    const silent = user.leaving > 0 && (how === 'own' || !change.ended);
+    const silent = user.leaving > 0 && (how === 'own' || (!change.ended && after !== undefined));
     const left = change.ended ?? (before && changed && { sessionId: before.sessionId, reason: 'disconnect' as const });
     if (left && !silent) this.#tell(user, 'partner_left', left);
     // A match and its end were both missed: the user still believes to wait, and has not said otherwise since.

@@ -111,8 +111,9 @@ export class RedisNodeBus implements NodeBus {
   }
 
   /** One that fails must not take those behind it with it. */
-  #receive({ v, ...message }: SentMessage): void {
+  #receive(sent: SentMessage): void {
     try {
+      const { v, ...message } = sent;
       if (v === undefined || v !== versions[message.kind]) this.#tellOfVersion(v);
       else
         this.#listener?.receive(

@@ -83,7 +83,10 @@ function decodePosted(text: string | undefined, nowMs: number): { status: NodeSt
   if (text === undefined) return undefined;
   const space = text.indexOf(' ');
   const status = decode<NodeStatus>(text.slice(space + 1));
-  return status && { status, ageMs: Math.max(0, Math.round(nowMs - Number(text.slice(0, space)))) };
+  // Where somebody else has put something there, this node must go on with what the others say.
+  const isWhole = typeof status?.users?.idle === 'number' && Array.isArray(status.waitsMs) && !!status.errors;
+  if (!status || !isWhole) return undefined;
+  return { status, ageMs: Math.max(0, Math.round(nowMs - Number(text.slice(0, space)))) };
 }
 
 function decode<Status>(json: string): Status | undefined {

@@ -50,10 +50,10 @@ describe('RedisNodeBus', () => {
     await publish('null');
     await publish('{"v":2,"kind":"batch","messages":7}');
     const wrong = { v: 1, kind: 'change', change: { state: 'x' } };
-    await publish(JSON.stringify({ v: 2, kind: 'batch', messages: [wrong, { v: 1, ...message }] }));
+    await publish(JSON.stringify({ v: 2, kind: 'batch', messages: [null, wrong, { v: 1, ...message }] }));
     await bus.send('n1', message);
     await eventually(() => expect(got).toEqual([message, message]));
-    expect(warnings).toEqual(Array(4).fill('A message from another node could not be used. It was dropped.'));
+    expect(warnings).toEqual(Array(5).fill('A message from another node could not be used. It was dropped.'));
   });
 
   it('drops messages of another version, and says so once', async () => {
