@@ -38,6 +38,8 @@ export class PoolWatch {
   #posts = 0;
   #timer: NodeJS.Timeout | undefined;
   #last: PoolReport | undefined;
+  /** When that was read, on the clock of `performance.now()`: the other one may be set back. */
+  #lastAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<PoolReport> | undefined;
   #ticking: Promise<void> | undefined;
 
@@ -77,7 +79,7 @@ export class PoolWatch {
 
   /** The last that is known, perhaps some seconds old; undefined when it is not worth telling any more. */
   get known(): PoolReport | undefined {
-    return this.#last && Date.now() - this.#last.at < 4 * postEveryMs * postsToRead ? this.#last : undefined;
+    return performance.now() - this.#lastAt < 4 * postEveryMs * postsToRead ? this.#last : undefined;
   }
 
   /** Samples of the last minutes that were taken later than this, in ms since the epoch, oldest first. */
@@ -88,7 +90,7 @@ export class PoolWatch {
   /** What is known of the pool now. Rejects with `UNAVAILABLE` when Redis cannot be reached. */
   async read(): Promise<PoolReport> {
     // Good for everyone who asks in a moment.
-    if (this.#last && Date.now() - this.#last.at < this.#postEveryMs / 2) return this.#last;
+    if (this.#last && performance.now() - this.#lastAt < this.#postEveryMs / 2) return this.#last;
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
     });
@@ -111,6 +113,7 @@ export class PoolWatch {
     // What this node knows of itself is newer than what it said.
     const nodes = pool.nodes.map(node => (node.nodeId === nodeId ? { ...node, last: { status, ageMs: 0 } } : node));
     this.#last = { ...pool, nodes, at, nodeId, outbox: backlog };
+    this.#lastAt = performance.now();
     this.#lobby.update(this.#last).catch(() => undefined); // It is told the next time.
     return this.#last;
   }

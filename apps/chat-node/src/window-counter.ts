@@ -1,7 +1,7 @@
 /**
  * Counts what each key does, in windows of time that all keys share: when one ends, the next event begins the next one,
- * and everything is forgotten at once. No timers, no promises, and no key outlives its window: it is asked for each event
- * of each client.
+ * and everything is forgotten at once. No timers and no promises, as it is asked for each event of each client; and no more
+ * keys than did something in one window. Over an end, a key may have twice its events in the length of one window.
  */
 export class WindowCounter {
   readonly #points: number;

@@ -47,10 +47,6 @@ export class Loaders {
     this.died.catch(() => undefined);
   }
 
-  get count(): number {
-    return this.#processes.length;
-  }
-
   /** Asks all of them, and resolves with all answers. Rejects with {@link LoaderDied}. */
   ask<Name extends keyof LoaderCommands>(
     name: Name,

@@ -362,6 +362,18 @@ describe('changes that overtake each other', () => {
     expect(one.clients.of('ann')).toMatchObject([['matched', { sessionId }]]);
   });
 
+  it('the end of a chat comes before the reply to a skip that fails: it is told', async () => {
+    const sessionId = await pair([one, 'ann'], [two, 'bob']);
+    const held = one.store.holdCommand('search');
+    const skip = one.service.skip('ann');
+    await held.came;
+    // As after a comparison with the registry, which does not know why.
+    cluster.channels.send(one.lease.nodeId, { kind: 'change', change: { userId: 'ann', revision: 99, state: 'idle' } });
+    held.release(new ChatError('UNAVAILABLE'));
+    await expect(skip).rejects.toMatchObject(unavailable);
+    expect(one.clients.of('ann')).toEqual([['partner_left', { sessionId, reason: 'disconnect' }]]);
+  });
+
   it('the reply that tells of a match comes before the notice of it', async () => {
     one.service.connect('cid');
     await one.service.search('ann');

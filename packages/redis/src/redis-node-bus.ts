@@ -51,7 +51,9 @@ export class RedisNodeBus implements NodeBus {
     subscriber.on('message', (channel: string, json: string) => {
       if (channel === this.#channel) this.#receiveJson(json);
     });
-    subscriber.on('ready', () => void this.#restore());
+    subscriber.on('ready', () => {
+      this.#restore().catch(error => this.#log.warn({ err: error }, 'What was missed could not be looked for.'));
+    });
   }
 
   async listen(nodeId: string, listener: NodeListener): Promise<void> {
@@ -94,10 +96,14 @@ export class RedisNodeBus implements NodeBus {
     if (!this.#channel || !this.#listener) return;
     try {
       await this.#subscriber.subscribe(this.#channel);
-      this.#listener?.missed();
-    } catch {
-      // The connection is gone again: the next one restores it.
+    } catch (error) {
+      // If the connection is gone again, the next one restores it. If not, a new one is the way to try again.
+      if (this.#subscriber.status !== 'ready') return;
+      this.#log.warn({ err: error }, 'This node cannot listen to the others. It connects to Redis again.');
+      this.#subscriber.disconnect(true);
+      return;
     }
+    this.#listener?.missed();
   }
 
   #receiveJson(json: string): void {

@@ -56,6 +56,7 @@ export const relayBetweenTwo: Scenario = async bench => {
       unit: 'µs',
       part: 'all',
     }),
+    row(classic, 'CPU of the nodes per message', 'µs', 'nodes'),
     row(classic, 'CPU of Redis per message', 'µs', 'redis', { of: 'ours', atMost: 5 }),
     row(channels, 'CPU of Redis per message', 'µs', 'redis', { of: 'ratio', atMost: 5 / 3 }),
     row(classic, 'rate', 'messages/s', 'perSecond'),

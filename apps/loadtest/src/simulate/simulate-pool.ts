@@ -29,8 +29,6 @@ export interface PoolOutcome {
   again: number;
   metBefore: number;
   longestQueue: number;
-  /** The mean number of visitors. */
-  present: number;
 }
 
 interface Visitor {
@@ -78,8 +76,6 @@ class Simulation {
   #outcome = nothing();
   #commands = 0;
   #waiting = 0;
-  /** The sum over time of how many are present, for the mean. */
-  #visitorMs = 0;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
@@ -93,11 +89,10 @@ class Simulation {
     this.#in(random.exponential(this.#betweenArrivalsMs), () => this.#arrive());
     await this.#until(() => clock.nowMs - startedAt >= 10 * behaviour.pauseMs);
     this.#outcome = nothing();
-    this.#visitorMs = 0;
     const measuredFrom = clock.nowMs;
     await this.#until(() => this.#outcome.searches >= searches);
     const lastedMs = clock.nowMs - measuredFrom;
-    return { ...this.#outcome, lastedMs, present: this.#visitorMs / lastedMs };
+    return { ...this.#outcome, lastedMs };
   }
 
   get #betweenArrivalsMs(): number {
@@ -110,7 +105,6 @@ class Simulation {
     while (!isOver()) {
       const event = this.#events.pop();
       if (!event) throw new Error('Nothing happens any more.');
-      this.#visitorMs += this.#visitors.size * (event.at - clock.nowMs);
       clock.nowMs = event.at;
       await event.happens();
     }
@@ -204,5 +198,5 @@ class Simulation {
 
 function nothing(): PoolOutcome {
   const counts = { lastedMs: 0, searches: 0, matches: 0, gaveUp: 0, went: 0, metNobody: 0, again: 0, metBefore: 0 };
-  return { ...counts, waitsMs: [], longestQueue: 0, present: 0 };
+  return { ...counts, waitsMs: [], longestQueue: 0 };
 }
