@@ -20,6 +20,8 @@ export interface RedisConnectionOptions {
  * Close it with `disconnect()`.
  */
 export function connectRedis({ url, role, log, commandTimeoutMs }: RedisConnectionOptions): Redis {
+  let away = false;
+  let isReplica = false;
   const redis = new Redis(url, {
     connectionName: `passerby-${role}`,
     enableAutoPipelining: true,
@@ -30,12 +32,19 @@ export function connectRedis({ url, role, log, commandTimeoutMs }: RedisConnecti
     autoResubscribe: false,
     ...endsWhenSilent,
     retryStrategy: reconnectDelayMs,
-    // A replica refuses to write. After a failover, the name leads to the new primary.
-    reconnectOnError: error => error.message.startsWith('READONLY'),
+    // A replica refuses to write. After a failover, the name leads to the new primary. Once for each connection: the library
+    // ends it again, with a timer and a listener more, for each of the many commands that are refused at the same time.
+    reconnectOnError: error => {
+      const isNews = error.message.startsWith('READONLY') && !isReplica;
+      isReplica ||= isNews;
+      return isNews;
+    },
     ...(commandTimeoutMs !== undefined && { commandTimeout: commandTimeoutMs }),
   });
   noticeSilence(redis);
-  let away = false;
+  redis.on('close', () => {
+    isReplica = false;
+  });
   redis.on('error', error => {
     if (!away) log.warn({ role, err: error }, 'Redis cannot be reached. Trying again until it can.');
     away = true;

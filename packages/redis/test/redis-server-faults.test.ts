@@ -117,6 +117,24 @@ describe('when a Redis', () => {
     expect(await on.leave('ann')).toMatchObject([{ state: 'idle' }, { userId: 'bob' }]);
   });
 
+  it('became a replica, ends the connection once, however many commands it refuses at the same time', async () => {
+    const admin = await bench.pool.connect();
+    await admin.replicaof('127.0.0.1', 1);
+    const disconnect = jest.spyOn(bench.redis, 'disconnect');
+    const ended = new Promise<void>(resolve => bench.redis.once('close', resolve));
+    const written = await Promise.allSettled(
+      Array.from({ length: 20 }, () => bench.redis.set(bench.pool.location.prefix, '')),
+    );
+    await ended;
+    await admin.replicaof('NO', 'ONE');
+    const refused = {
+      status: 'rejected',
+      reason: expect.objectContaining({ message: expect.stringMatching(/^READONLY /) }),
+    };
+    expect(written).toEqual(written.map(() => refused));
+    expect(disconnect).toHaveBeenCalledTimes(1);
+  });
+
   it('becomes a primary in time, carries out a command that was refused at first', async () => {
     await on.search('ann');
     const admin = await bench.pool.connect();
