@@ -1,4 +1,5 @@
 import type { FaultEvent } from './history.ts';
+import { networkFaults } from './network-faults.ts';
 import { nodeFaults } from './node-faults.ts';
 import type { Random } from './random.ts';
 import { recordingFaults } from './recording-faults.ts';
@@ -23,7 +24,14 @@ export interface Fault {
 /** Draws a fault of one kind. */
 export type FaultKind = (world: World, random: Random) => Fault;
 
-/** Two faults at once are never of the same group: they would undo each other. */
-export const faultGroups: readonly Record<string, FaultKind>[] = [nodeFaults, redisFaults, recordingFaults];
+/**
+ * Two faults at once are never of the same group: they would undo each other, and what is healed too early would count as
+ * lasting.
+ */
+export const faultGroups: readonly Record<string, FaultKind>[] = [
+  { ...nodeFaults, ...networkFaults },
+  redisFaults,
+  recordingFaults,
+];
 
 export const faultKinds: Record<string, FaultKind> = Object.assign({}, ...faultGroups);

@@ -1,6 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultKind } from './faults.ts';
-import { echo } from './node-faults.ts';
 import type { World } from './world.ts';
 
 const nowhere = ['127.0.0.1', '1'] as const;
@@ -25,6 +23,7 @@ async function command(world: World, [name = '', ...args]: string[]): Promise<vo
   }
 }
 
+/** What happens to Redis itself. */
 export const redisFaults: Record<string, FaultKind> = {
   /** Stopped in good order and started again, with its data. */
   'redis-restart': (world, random) => ({
@@ -65,46 +64,4 @@ export const redisFaults: Record<string, FaultKind> = {
   'redis-full': setting('Redis', ['CONFIG', 'SET', 'maxmemory', '1'], ['CONFIG', 'SET', 'maxmemory', '0']),
   /** A replica of a server that does not answer: writes are refused. */
   'redis-readonly': setting('Redis', ['REPLICAOF', ...nowhere], ['REPLICAOF', 'NO', 'ONE']),
-  /** {@link echo} of all nodes. */
-  'redis-echo': (world, random) => ({
-    target: 'all nodes and Redis',
-    touches: { cuts: world.nodes.map(({ program }) => program.incarnation) },
-    holdMs: 0,
-    inject: () => echo(world.nodes, random),
-    heal: () => {},
-  }),
-  /**
-   * One node after the other, round and round, hears nothing for a moment, and its connections are reset: what the others
-   * sent it, and were told had reached it, is lost.
-   */
-  'redis-gaps': (world, random) => ({
-    target: 'each node in turn',
-    touches: { cuts: world.nodes.map(({ program }) => program.incarnation) },
-    holdMs: 0,
-    inject: async () => {
-      const rounds = random.whole(2, 4);
-      for (let round = 0; round < rounds; round++) {
-        for (const { proxy } of world.nodes) {
-          proxy.cut(['back']);
-          await delay(400);
-          proxy.reset();
-          proxy.heal();
-          await delay(random.whole(200, 400));
-        }
-      }
-    },
-    heal: () => {},
-  }),
-  /** Everything between the nodes and Redis takes its time. */
-  'redis-slow': (world, random) => ({
-    target: 'all nodes and Redis',
-    touches: { cuts: world.nodes.map(({ program }) => program.incarnation) },
-    holdMs: random.whole(3000, 8000),
-    inject: () => {
-      for (const { proxy } of world.nodes) proxy.delay(random.whole(20, 200));
-    },
-    heal: () => {
-      for (const { proxy } of world.nodes) proxy.heal();
-    },
-  }),
 };

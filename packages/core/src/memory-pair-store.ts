@@ -159,6 +159,7 @@ export class MemoryPairStore implements PairStore {
       const user = this.#entries.get(userId);
       if (user?.nodeId !== nodeId) return [];
       user.requestId++;
+      if (graceMs === 0) user.tokens = [];
       return this.#takeAway(user, graceMs, 'disconnect');
     });
   }

@@ -129,8 +129,8 @@ export interface PairStore {
   sync(nodeId: string, users: readonly KnownUser[]): Promise<UserChange[]>;
 
   /**
-   * Takes users from a node that does not have them: those who may resume are away for `graceMs`, the sessions of the
-   * others end for `disconnect`. A command of such a user that is still on its way does nothing any more. Idempotent.
+   * Takes users from a node that does not have them: those who may resume are away for `graceMs`, unless that is 0; the
+   * sessions of the others end for `disconnect`. A command of such a user that is still on its way does nothing any more. Idempotent.
    */
   disown(nodeId: string, userIds: readonly string[], graceMs: number): Promise<UserChange[]>;
 

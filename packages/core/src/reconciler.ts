@@ -171,7 +171,7 @@ export class Reconciler {
       // Who is just coming or going is looked at the next time.
       const settled = batch.filter(([userId]) => !isPassing(userId));
       const absent = settled.filter(([userId]) => !users.has(userId));
-      // Who said goodbye is away, too, and has no time to come back: the next heartbeat of any node ends that.
+      // Who said goodbye does not come back.
       for (const [how, graceMs] of Object.entries({ lost: lease.graceMs, left: 0 })) {
         const userIds = absent.filter(([, stray]) => stray.how === how).map(([userId]) => userId);
         if (userIds.length > 0) apply(await store.disown(lease.nodeId, userIds, graceMs));

@@ -262,12 +262,14 @@ export function describeResume(open: () => Promise<StoreBench>): void {
   });
 
   describe('disown', () => {
+    const graceMs = 1;
+
     it('makes those away who may resume, and removes the others', async () => {
       const sessionId = await on.pairResumable('ann', 'bob');
       const plainSession = await on.pair('cat', 'dan');
       await on.forgetReceived();
       const reason = 'disconnect';
-      expect(await on.store.disown('n1', ['ann', 'cat', 'nobody'], 0)).toMatchObject([
+      expect(await on.store.disown('n1', ['ann', 'cat', 'nobody'], graceMs)).toMatchObject([
         { userId: 'bob', state: 'paired', session: { sessionId } },
         { userId: 'dan', state: 'idle', ended: { sessionId: plainSession, reason } },
       ]);
@@ -276,6 +278,16 @@ export function describeResume(open: () => Promise<StoreBench>): void {
       expect(dan).toMatchObject({ ended: { sessionId: plainSession, reason } });
       expect((await on.facts())[2]).toMatchObject({ sessionId: plainSession, endReason: reason, messages: null });
       expect(await on.resume('ann', 'n1', 'ann-0', 'ann-1')).toMatchObject({ changes: [{ state: 'paired' }, {}] });
+    });
+
+    it('removes those who said goodbye, also who might have resumed', async () => {
+      const sessionId = await on.pairResumable('ann', 'bob');
+      await on.searchResumable('cat');
+      const ended = { sessionId, reason: 'disconnect' };
+      expect(await on.store.disown('n1', ['ann', 'cat'], 0)).toMatchObject([{ userId: 'bob', state: 'idle', ended }]);
+      expect((await on.facts())[1]).toMatchObject({ sessionId, endReason: 'disconnect' });
+      expect(await on.resume('ann', 'n1', 'ann-0', 'ann-1')).toBeUndefined();
+      expect(await on.search('dan')).toMatchObject([{ state: 'waiting' }]);
     });
 
     it('takes a plain user out of the queue', async () => {
@@ -296,7 +308,7 @@ export function describeResume(open: () => Promise<StoreBench>): void {
     it('makes a command do nothing that is still on its way', async () => {
       await on.pairResumable('ann', 'bob');
       const requestId = on.nextRequestId();
-      await on.store.disown('n1', ['ann'], 0);
+      await on.store.disown('n1', ['ann'], graceMs);
       expect(await on.leave('ann', 'n1', { requestId, forget: true })).toMatchObject([{ state: 'away' }]);
       const resumed = await on.resume('ann', 'n1', 'ann-0', 'ann-1');
       const before = { requestId: resumed?.requestId ?? 0 };
@@ -306,9 +318,9 @@ export function describeResume(open: () => Promise<StoreBench>): void {
 
     it('may be repeated', async () => {
       await on.pairResumable('ann', 'bob');
-      await on.store.disown('n1', ['ann'], 0);
+      await on.store.disown('n1', ['ann'], graceMs);
       await on.forgetReceived();
-      expect(await on.store.disown('n1', ['ann'], 0)).toEqual([]);
+      expect(await on.store.disown('n1', ['ann'], graceMs)).toEqual([]);
       expect(await on.told('n2')).toEqual([]);
     });
   });

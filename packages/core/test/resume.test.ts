@@ -184,7 +184,7 @@ describe('a client that lost its connection', () => {
     await one.service.disconnect('ann', 'left');
     for (const { store } of cluster.nodes) store.away = false;
     await beats(4);
-    expect(two.clients.last('bob', 'partner_left')).toEqual({ sessionId, reason: 'timeout' });
+    expect(two.clients.of('bob')).toEqual([['partner_left', { sessionId, reason: 'disconnect' }]]);
   });
 
   it('comes back after its node died', async () => {

@@ -35,7 +35,7 @@ describe('an entry of a later version', () => {
       await on.resume('ann', 'n1', 'ann-0', 'ann-1');
       const known = knownFrom((await on.search('ann'))[0], { requestId: 50, token: 'ann-1', revision: 20 });
       await on.store.sync('n1', [known]);
-      await on.store.disown('n1', ['ann'], 0);
+      await on.store.disown('n1', ['ann'], 1);
       await on.leave('bob', 'n2');
       await on.search('bob', 'n2');
       await on.lapse('n2');

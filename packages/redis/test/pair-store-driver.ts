@@ -170,12 +170,11 @@ export class PairStoreDriver {
     const { userId } = visitor;
     const requestId = this.#count;
     const user = { userId, nodeId, requestId };
-    if (kind === 'disown') return () => store.disown(nodeId, [userId], 0);
-    if (kind === 'suspend') return () => store.suspend({ ...user, graceMs: 0 });
     // A plain user who is away for long could not be taken back in the end.
-    if (kind === 'suspend for long') {
-      return () => store.suspend({ ...user, graceMs: visitor.tokens.length > 0 ? 600_000 : 0 });
-    }
+    const longMs = visitor.tokens.length > 0 ? 600_000 : 0;
+    if (kind === 'disown') return () => store.disown(nodeId, [userId], requestId % 2 === 0 ? longMs : 0);
+    if (kind === 'suspend') return () => store.suspend({ ...user, graceMs: 0 });
+    if (kind === 'suspend for long') return () => store.suspend({ ...user, graceMs: longMs });
     if (kind === 'end' || kind === 'disconnect' || kind === 'stale end') {
       const forget = kind === 'disconnect';
       return () => store.leave({ ...user, reason: forget ? 'disconnect' : 'end', messages: requestId, forget });
