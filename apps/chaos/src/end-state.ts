@@ -14,17 +14,20 @@ const lasting = /:(leases|epoch|nodes|recorder)$/;
  */
 export async function readEndState(world: World, withinMs: number): Promise<Omit<EndState, 'leasesLeft'>> {
   const redis = world.connectRedis();
+  const postgres = new pg.Client({ connectionString: world.databaseUrl, query_timeout: 60_000 });
+  await postgres.connect();
   try {
     const giveUpAt = performance.now() + withinMs;
     let keys = await contents(redis);
-    while (keys.length > 0 && performance.now() < giveUpAt) {
+    while ((keys.length > 0 || (await hasOpenRows(postgres))) && performance.now() < giveUpAt) {
       await delay(250);
       keys = await contents(redis);
     }
     const nodes = await livingNodeIds(world);
-    return { rows: await readRows(world.databaseUrl), keys, leases: await leasesIn(redis), nodes: nodes.toSorted() };
+    return { rows: await readRows(postgres), keys, leases: await leasesIn(redis), nodes: nodes.toSorted() };
   } finally {
     redis.disconnect();
+    await postgres.end();
   }
 }
 
@@ -56,19 +59,18 @@ async function describe(redis: Redis, key: string): Promise<string | undefined> 
   return `${key}: ${size} in a ${type}${sample === '' ? '' : `, such as ${JSON.stringify(sample)}`}`;
 }
 
-async function readRows(databaseUrl: string): Promise<SessionRow[]> {
-  const client = new pg.Client({ connectionString: databaseUrl, query_timeout: 60_000 });
-  await client.connect();
-  try {
-    const { rows } = await client.query<
-      Omit<SessionRow, 'startedAt' | 'endedAt'> & { startedAt: Date; endedAt: Date | null }
-    >('SELECT "id", "userA", "userB", "startedAt", "endedAt", "endReason" FROM "ChatSession"');
-    return rows.map(row => ({
-      ...row,
-      startedAt: row.startedAt.getTime(),
-      endedAt: row.endedAt === null ? null : row.endedAt.getTime(),
-    }));
-  } finally {
-    await client.end();
-  }
+async function hasOpenRows(postgres: pg.Client): Promise<boolean> {
+  const { rows } = await postgres.query('SELECT 1 FROM "ChatSession" WHERE "endedAt" IS NULL LIMIT 1');
+  return rows.length > 0;
+}
+
+async function readRows(postgres: pg.Client): Promise<SessionRow[]> {
+  const { rows } = await postgres.query<
+    Omit<SessionRow, 'startedAt' | 'endedAt'> & { startedAt: Date; endedAt: Date | null }
+  >('SELECT "id", "userA", "userB", "startedAt", "endedAt", "endReason" FROM "ChatSession"');
+  return rows.map(row => ({
+    ...row,
+    startedAt: row.startedAt.getTime(),
+    endedAt: row.endedAt === null ? null : row.endedAt.getTime(),
+  }));
 }

@@ -9,6 +9,9 @@ import { baseEnvironment, projectDir } from './config.ts';
 import { FaultProxy } from './fault-proxy.ts';
 import { launchApp, Program } from './program.ts';
 
+/** Rows that are left open are closed within a few times this, so that the end of a run need not wait for long. */
+const sweepEveryMs = 5000;
+
 export interface WorldOptions {
   /** Holds everything that the processes write. */
   dir: string;
@@ -162,6 +165,7 @@ export class World {
           HOST: '127.0.0.1',
           REDIS_URL: `redis://127.0.0.1:${this.#recorderRedisProxy?.port}`,
           DATABASE_URL: database.href,
+          SWEEP_EVERY_MS: String(sweepEveryMs),
         };
         const args = [join(projectDir, 'apps/recorder/dist/main.js')];
         await launchApp(

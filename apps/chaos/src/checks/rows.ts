@@ -32,7 +32,7 @@ export function checkRows(timeline: Timeline, excuse: (reason: string) => void):
     const lost = faults.some(
       f => f.losesData && f.at >= at - toldLaterMs && f.at <= until + recordedWithinMs + outageMs,
     );
-    if (lost) excuse('sessions not recorded, or not closed, because Redis lost its data while they lasted');
+    if (row === undefined && lost) excuse('sessions not recorded, because Redis lost its data while they lasted');
     else
       violations.push({
         check: 'record',
@@ -45,8 +45,7 @@ export function checkRows(timeline: Timeline, excuse: (reason: string) => void):
     if (sessions.has(row.id)) continue;
     excuse('sessions in the record that no client saw, because both were gone before they heard of them');
     const wrong = problemOf(row, []);
-    const lost = faults.some(({ losesData }) => losesData);
-    if (wrong && !lost)
+    if (wrong)
       violations.push({ check: 'record', at: 0, text: `Session ${row.id}, which no client saw, ${wrong}.`, users: [] });
   }
   return [...violations, ...overlaps(timeline, excuse)];
