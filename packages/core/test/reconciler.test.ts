@@ -1,4 +1,3 @@
-import type { SessionEnded } from '../src/index.ts';
 import { unavailable } from './held-store.ts';
 import { graceMs, leaseMs, settled, TestCluster, type TestNode } from './test-cluster.ts';
 
@@ -20,18 +19,6 @@ afterEach(async () => {
 
 const beats = (count = 1) => jest.advanceTimersByTimeAsync((count * leaseMs) / 4);
 
-/** Pairs two new users, of whom the first had waited. @returns the session's id */
-async function pair(ann: [TestNode, string], bob: [TestNode, string], how: 'plain' | 'resuming' = 'plain') {
-  for (const [node, userId] of [ann, bob]) {
-    if (how === 'plain') node.service.connect(userId);
-    else await node.service.resume(userId, undefined);
-  }
-  await ann[0].service.search(ann[1]);
-  const { sessionId } = await bob[0].service.search(bob[1]);
-  for (const { clients } of cluster.nodes) clients.forgetAll();
-  return sessionId ?? '';
-}
-
 /** Notices to the node are lost while this runs. */
 async function deaf(node: TestNode, act: () => Promise<unknown>): Promise<void> {
   cluster.channels.hold(node.lease.nodeId);
@@ -48,13 +35,9 @@ async function unheard(node: TestNode, call: 'search' | 'leave', act: () => Prom
   await expect(done).rejects.toMatchObject({ code: 'UNAVAILABLE' });
 }
 
-async function ended(): Promise<SessionEnded[]> {
-  return (await cluster.facts()).filter(fact => fact.kind === 'ended');
-}
-
 describe('a notice that was lost', () => {
   it('of a partner who left is found when the node learns of a gap', async () => {
-    const sessionId = await pair([one, 'ann'], [two, 'bob']);
+    const sessionId = await cluster.pair([one, 'ann'], [two, 'bob']);
     await deaf(one, () => two.service.endChat('bob'));
     expect(one.service.stateOf('ann')).toEqual({ state: 'paired', sessionId });
     cluster.channels.miss(one.lease.nodeId);
@@ -68,7 +51,7 @@ describe('a notice that was lost', () => {
     const count = 250;
     const random = jest.spyOn(one.store, 'sync');
     await deaf(one, async () => {
-      for (let i = 0; i < count; i++) await pair([one, `a${i}`], [two, `b${i}`]);
+      for (let i = 0; i < count; i++) await cluster.pair([one, `a${i}`], [two, `b${i}`]);
     });
     expect(one.service.census()).toMatchObject({ waiting: count });
     cluster.channels.miss(one.lease.nodeId);
@@ -113,7 +96,7 @@ describe('a notice that was lost', () => {
   });
 
   it('of a partner who is away, and of one who is back, is found', async () => {
-    const sessionId = await pair([one, 'ann'], [two, 'bob'], 'resuming');
+    const sessionId = await cluster.pair([one, 'ann'], [two, 'bob'], 'resuming');
     await deaf(one, () => two.service.disconnect('bob', 'lost'));
     cluster.channels.miss(one.lease.nodeId);
     await beats();
@@ -124,7 +107,7 @@ describe('a notice that was lost', () => {
   });
 
   it('is looked for again when the store goes away meanwhile', async () => {
-    await pair([one, 'ann'], [two, 'bob']);
+    await cluster.pair([one, 'ann'], [two, 'bob']);
     await deaf(one, () => two.service.endChat('bob'));
     jest.spyOn(one.store, 'sync').mockRejectedValueOnce(unavailable());
     cluster.channels.miss(one.lease.nodeId);
@@ -135,7 +118,7 @@ describe('a notice that was lost', () => {
   });
 
   it('is not looked for where nothing is in doubt', async () => {
-    await pair([one, 'ann'], [two, 'bob']);
+    await cluster.pair([one, 'ann'], [two, 'bob']);
     const before = one.store.calls.length;
     await beats(8);
     expect(one.store.calls).toHaveLength(before);
@@ -204,7 +187,7 @@ describe('a command that failed', () => {
     expect(one.clients.events('ann')).toEqual(['matched', 'partner_left']);
     expect(two.clients.events('bob')).toEqual(['matched', 'partner_left']);
     expect(one.service.stateOf('ann')).toEqual({ state: 'idle' });
-    expect(await ended()).toHaveLength(1);
+    expect(await cluster.ended()).toHaveLength(1);
   });
 
   it('search: is asked about only when it can have no effect any more', async () => {
@@ -257,7 +240,7 @@ describe('a command that failed', () => {
   });
 
   it('skip: who was told that it failed is told what became of it', async () => {
-    const sessionId = await pair([one, 'ann'], [two, 'bob']);
+    const sessionId = await cluster.pair([one, 'ann'], [two, 'bob']);
     await unheard(one, 'search', () => one.service.skip('ann'));
     expect(two.clients.events('bob')).toEqual(['partner_left']);
     await beats();
@@ -267,7 +250,7 @@ describe('a command that failed', () => {
   });
 
   it('skip: is taken back though everything is compared at the same time', async () => {
-    await pair([one, 'ann'], [two, 'bob']);
+    await cluster.pair([one, 'ann'], [two, 'bob']);
     const held = one.store.holdReply('search');
     const skip = one.service.skip('ann');
     await held.came;
@@ -281,7 +264,7 @@ describe('a command that failed', () => {
   });
 
   it('end_chat: the same', async () => {
-    const sessionId = await pair([one, 'ann'], [two, 'bob']);
+    const sessionId = await cluster.pair([one, 'ann'], [two, 'bob']);
     await unheard(one, 'leave', () => one.service.endChat('ann'));
     await beats();
     expect(one.clients.of('ann')).toMatchObject([['partner_left', { sessionId }]]);
@@ -299,8 +282,8 @@ describe('a command that failed', () => {
 
 describe('users whom the registry has for a node that does not have them', () => {
   it('are found and taken from it: away who may resume, gone who may not', async () => {
-    const sessionId = await pair([one, 'ann'], [two, 'bob'], 'resuming');
-    const other = await pair([one, 'cid'], [two, 'dan']);
+    const sessionId = await cluster.pair([one, 'ann'], [two, 'bob'], 'resuming');
+    const other = await cluster.pair([one, 'cid'], [two, 'dan']);
     // The node forgets them, as if their connections had ended without a word.
     jest.spyOn(one.store, 'suspend').mockResolvedValueOnce([]);
     jest.spyOn(one.store, 'leave').mockResolvedValueOnce([]);
@@ -350,7 +333,7 @@ describe('users whom the registry has for a node that does not have them', () =>
   });
 
   it('are taken from it when they left in the moment in which they were compared', async () => {
-    await pair([one, 'ann'], [two, 'bob']);
+    await cluster.pair([one, 'ann'], [two, 'bob']);
     jest.spyOn(one.store, 'leave').mockRejectedValueOnce(unavailable());
     await expect(one.service.endChat('ann')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     const held = one.store.holdCommand('sync');
@@ -377,7 +360,7 @@ describe('users whom the registry has for a node that does not have them', () =>
 
 describe('a store that lost its data', () => {
   it('gets back what the nodes know, and the chats go on', async () => {
-    const sessionId = await pair([one, 'ann'], [two, 'bob']);
+    const sessionId = await cluster.pair([one, 'ann'], [two, 'bob']);
     one.service.connect('cid');
     await one.service.search('cid');
     const nodeIds = [one, two].map(({ lease }) => lease.nodeId);
@@ -389,16 +372,16 @@ describe('a store that lost its data', () => {
     await one.service.send('ann', 'hello');
     expect(two.clients.texts('bob')).toEqual(['hello']);
     expect([one.clients.events('ann'), two.clients.events('bob')]).toEqual([[], ['message']]);
-    expect(await ended()).toEqual([]);
+    expect(await cluster.ended()).toEqual([]);
     two.service.connect('dan');
     expect((await two.service.search('dan')).state).toBe('paired');
     await two.service.endChat('bob');
     expect(one.clients.of('ann')).toEqual([['partner_left', { sessionId, reason: 'end' }]]);
-    expect(await ended()).toMatchObject([{ sessionId, userA: 'ann', userB: 'bob' }]);
+    expect(await cluster.ended()).toMatchObject([{ sessionId, userA: 'ann', userB: 'bob' }]);
   });
 
   it('lets who can resume resume with the same token', async () => {
-    const sessionId = await pair([one, 'ann'], [two, 'bob'], 'resuming');
+    const sessionId = await cluster.pair([one, 'ann'], [two, 'bob'], 'resuming');
     await one.service.disconnect('bob', 'lost');
     await one.service.resume('eve', undefined);
     const token = one.clients.last('eve', 'welcome')?.token;
@@ -411,7 +394,7 @@ describe('a store that lost its data', () => {
   });
 
   it('answers UNAVAILABLE to who asks before that, and is asked at once', async () => {
-    await pair([one, 'ann'], [two, 'bob']);
+    await cluster.pair([one, 'ann'], [two, 'bob']);
     cluster.store.loseData();
     await expect(one.service.skip('ann')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await jest.advanceTimersByTimeAsync(leaseMs / 10);
@@ -420,7 +403,7 @@ describe('a store that lost its data', () => {
   });
 
   it('ends the sessions whose other side nobody knows, after a lease', async () => {
-    const sessionId = await pair([one, 'ann'], [two, 'bob']);
+    const sessionId = await cluster.pair([one, 'ann'], [two, 'bob']);
     await one.service.send('ann', 'x');
     cluster.channels.close(two.lease.nodeId);
     two.store.away = true;
@@ -430,22 +413,22 @@ describe('a store that lost its data', () => {
     await beats(2);
     expect(one.clients.of('ann')).toEqual([['partner_left', { sessionId, reason: 'timeout' }]]);
     expect(one.service.stateOf('ann')).toEqual({ state: 'idle' });
-    expect(await ended()).toMatchObject([{ sessionId, endReason: 'timeout', messages: 1 }]);
+    expect(await cluster.ended()).toMatchObject([{ sessionId, endReason: 'timeout', messages: 1 }]);
   });
 
   it('keeps the sessions whose other side comes a little later', async () => {
-    await pair([one, 'ann'], [two, 'bob']);
+    await cluster.pair([one, 'ann'], [two, 'bob']);
     two.store.away = true;
     cluster.store.loseData();
     await beats(3);
     two.store.away = false;
     await beats(16);
     expect([one.clients.of('ann'), two.clients.of('bob')]).toEqual([[], []]);
-    expect(await ended()).toEqual([]);
+    expect(await cluster.ended()).toEqual([]);
   });
 
   it('ends such a session also when its user has moved meanwhile', async () => {
-    const sessionId = await pair([one, 'ann'], [two, 'bob'], 'resuming');
+    const sessionId = await cluster.pair([one, 'ann'], [two, 'bob'], 'resuming');
     // Only ann can come back with a token that the registry gets back from her node.
     await one.service.endChat('ann');
     await one.service.disconnect('ann', 'left');
@@ -465,7 +448,7 @@ describe('a store that lost its data', () => {
   });
 
   it('does not let the end of one session be the end of the next one', async () => {
-    await pair([one, 'ann'], [two, 'bob']);
+    await cluster.pair([one, 'ann'], [two, 'bob']);
     two.store.away = true;
     cluster.store.loseData();
     await beats(3);
@@ -485,7 +468,7 @@ describe('a store that lost its data', () => {
   });
 
   it('tries the end again when the store is away', async () => {
-    await pair([one, 'ann'], [two, 'bob']);
+    await cluster.pair([one, 'ann'], [two, 'bob']);
     two.store.away = true;
     cluster.store.loseData();
     await beats(4);

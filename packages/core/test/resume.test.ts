@@ -1,4 +1,4 @@
-import { ChatError, type SessionEnded } from '../src/index.ts';
+import { ChatError } from '../src/index.ts';
 import { newResumeToken } from '../src/resume-token.ts';
 import { graceMs, leaseMs, settled, TestCluster, type TestNode } from './test-cluster.ts';
 
@@ -33,26 +33,14 @@ function tokenOf(node: TestNode, userId: string): string {
   return welcome.token;
 }
 
-/** Pairs two users who are here. @returns the session's id */
-async function match(ann: [TestNode, string], bob: [TestNode, string]): Promise<string> {
-  await ann[0].service.search(ann[1]);
-  const { sessionId } = await bob[0].service.search(bob[1]);
-  for (const { clients } of cluster.nodes) clients.forgetAll();
-  return sessionId ?? '';
-}
-
 /** Two new users in a chat, of whom the first can resume, and the second if `resuming`. */
 async function chat(options: { bobOn?: TestNode; resuming?: boolean } = {}) {
   const { bobOn = two, resuming = false } = options;
   const token = await join(one, 'ann');
   if (resuming) await join(bobOn, 'bob');
   else bobOn.service.connect('bob');
-  const sessionId = await match([one, 'ann'], [bobOn, 'bob']);
+  const sessionId = await cluster.match([one, 'ann'], [bobOn, 'bob']);
   return { token, sessionId };
-}
-
-async function ended(): Promise<SessionEnded[]> {
-  return (await cluster.facts()).filter(fact => fact.kind === 'ended');
 }
 
 const nodes = [
@@ -105,13 +93,13 @@ describe('a client that lost its connection', () => {
       ['message', { id: expect.any(String), message: 'here again', at: expect.any(Number) }],
     ]);
     expect(node().clients.texts('ann')).toEqual(['welcome back']);
-    expect(await ended()).toEqual([]);
+    expect(await cluster.ended()).toEqual([]);
   });
 
   it.each(nodes)('has the same place in the queue, %s', async (_where, node) => {
     const [ann, bob] = [await join(one, 'ann'), await join(one, 'bob')];
     // Two who parted do not meet again while others wait: so both can wait.
-    await match([one, 'ann'], [one, 'bob']);
+    await cluster.match([one, 'ann'], [one, 'bob']);
     await one.service.endChat('ann');
     await one.service.search('ann');
     await one.service.disconnect('ann', 'lost');
@@ -140,7 +128,7 @@ describe('a client that lost its connection', () => {
     await join(two, 'x', token);
     expect(two.clients.of('ann')).toMatchObject([['welcome', { resumed: true, state: 'idle' }]]);
     expect(two.clients.last('ann', 'welcome')).not.toHaveProperty('session');
-    expect(await ended()).toMatchObject([{ sessionId, endReason: 'end' }]);
+    expect(await cluster.ended()).toMatchObject([{ sessionId, endReason: 'end' }]);
   });
 
   it('learns that the partner is away too, and when the partner is back', async () => {
@@ -158,7 +146,7 @@ describe('a client that lost its connection', () => {
     const { token, sessionId } = await chat({ resuming: true });
     await one.service.disconnect('ann', 'lost');
     await jest.advanceTimersByTimeAsync(graceMs - 1);
-    expect(await ended()).toEqual([]);
+    expect(await cluster.ended()).toEqual([]);
     await beats(2);
     expect(two.clients.of('bob')).toEqual([
       ['partner_away', { sessionId, graceMs }],
@@ -634,7 +622,7 @@ describe('the messages of a session', () => {
     await join(two, 'x', token);
     await two.service.send('ann', 'two');
     await two.service.endChat('bob');
-    expect(await ended()).toMatchObject([{ sessionId, messages: 2 }]);
+    expect(await cluster.ended()).toMatchObject([{ sessionId, messages: 2 }]);
   });
 
   it('are null when who moved ends the session', async () => {
@@ -643,7 +631,7 @@ describe('the messages of a session', () => {
     await join(two, 'x', token);
     await two.service.send('ann', 'two');
     await two.service.endChat('ann');
-    expect(await ended()).toMatchObject([{ sessionId, messages: null }]);
+    expect(await cluster.ended()).toMatchObject([{ sessionId, messages: null }]);
   });
 
   it('are still known to a node on which only the connection changed', async () => {
@@ -652,6 +640,6 @@ describe('the messages of a session', () => {
     await join(one, 'x', token);
     await one.service.send('ann', 'two');
     await one.service.endChat('ann');
-    expect(await ended()).toMatchObject([{ sessionId, messages: 2 }]);
+    expect(await cluster.ended()).toMatchObject([{ sessionId, messages: 2 }]);
   });
 });

@@ -6,6 +6,7 @@ import {
   MemoryNodeBus,
   MemoryOutbox,
   MemoryPairStore,
+  type SessionEnded,
   type SessionFact,
   type UserState,
 } from '../src/index.ts';
@@ -185,6 +186,29 @@ export class TestCluster {
     return readFacts(this.outbox);
   }
 
+  /** The ends among the facts. */
+  async ended(): Promise<SessionEnded[]> {
+    return (await this.facts()).filter(fact => fact.kind === 'ended');
+  }
+
+  /** Pairs two new users, of whom the first had waited; what clients were told until then is forgotten. @returns the session's id */
+  async pair(ann: [TestNode, string], bob: [TestNode, string], how: 'plain' | 'resuming' = 'plain'): Promise<string> {
+    for (const [node, userId] of [ann, bob]) {
+      if (how === 'plain') node.service.connect(userId);
+      else await node.service.resume(userId, undefined);
+    }
+    return this.match(ann, bob);
+  }
+
+  /** The same for users who are there already. */
+  async match(ann: [TestNode, string], bob: [TestNode, string]): Promise<string> {
+    await ann[0].service.search(ann[1]);
+    const { sessionId } = await bob[0].service.search(bob[1]);
+    if (sessionId === undefined) throw new Error('They were not paired.');
+    for (const { clients } of this.nodes) clients.forgetAll();
+    return sessionId;
+  }
+
   /** What the registry says of a user; nothing changes by asking. Revision 0: the user is not there. */
   async registered(userId: string): Promise<(UserState | { state: 'away' | 'gone' }) & { revision: number }> {
     const { node: _, ...state } = await this.#entry(userId);
@@ -208,6 +232,11 @@ export class TestCluster {
     }
     return { state: 'gone' as const, revision: -1, node: undefined };
   }
+}
+
+/** A command of a user, by the name of the method that gives it. */
+export function give(service: AnsweringService, command: 'search' | 'skip' | 'endChat', userId: string) {
+  return service[command](userId);
 }
 
 /** Resolves when all that can happen without a timer has happened. */
