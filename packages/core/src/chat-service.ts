@@ -337,7 +337,7 @@ export class ChatService {
     if (user.gone) return;
     this.#users.delete(user.userId);
     user.gone = true;
-    this.#reconciler.release(user.userId);
+    void this.#passages.release(user);
     if (state === 'gone') this.#clients.replace(user.userId);
     else this.#clients.close(user.userId);
   }

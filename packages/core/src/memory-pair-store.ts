@@ -47,6 +47,8 @@ export class MemoryPairStore implements PairStore {
   readonly #waiting = new Set<Entry>();
   /** When each lease lapses; 0 once it is lost. */
   readonly #leases = new Map<string, number>();
+  /** Who came to live on each node and was not taken from it since; some of them have moved elsewhere. */
+  readonly #members = new Map<string, Set<string>>();
   /** Until when users who are away may resume. */
   readonly #away = new Map<string, number>();
   #places = 0;
@@ -88,18 +90,26 @@ export class MemoryPairStore implements PairStore {
   async leave({ userId, nodeId, requestId, reason, messages, forget }: LeaveCommand): Promise<UserChange[]> {
     const user = this.#entries.get(userId);
     if (!user) return [unknown(userId)];
-    if (user.nodeId !== nodeId) return [elsewhere(user)];
+    if (user.nodeId !== nodeId) {
+      this.#members.get(nodeId)?.delete(userId);
+      return [elsewhere(user)];
+    }
     if (user.requestId >= requestId) return [this.#change(user)];
     user.requestId = requestId;
     const touched = this.#makeIdle(user, reason, messages);
-    if (forget) this.#entries.delete(userId);
+    if (forget) {
+      this.#entries.delete(userId);
+      this.#members.get(nodeId)?.delete(userId);
+    }
     return [this.#change(user), ...touched];
   }
 
   async suspend({ userId, nodeId, requestId, graceMs }: SuspendCommand): Promise<UserChange[]> {
     const user = this.#entries.get(userId);
+    if (user?.nodeId === nodeId && user.requestId >= requestId) return [elsewhere(user)];
+    this.#members.get(nodeId)?.delete(userId);
     if (!user) return [unknown(userId)];
-    if (user.nodeId !== nodeId || user.requestId >= requestId) return [elsewhere(user)];
+    if (user.nodeId !== nodeId) return [elsewhere(user)];
     user.requestId = requestId;
     const touched = this.#suspend(user, graceMs);
     return [elsewhere(user), ...touched];
@@ -111,6 +121,7 @@ export class MemoryPairStore implements PairStore {
     this.#checkLease(nodeId);
     const before = user.nodeId;
     user.nodeId = nodeId;
+    this.#join(nodeId, userId);
     user.tokens = [nextToken, token];
     this.#away.delete(userId);
     user.revision++;
@@ -143,6 +154,10 @@ export class MemoryPairStore implements PairStore {
       const moved = entry && entry.nodeId !== nodeId;
       if (moved && entry.revision > known.revision) return elsewhere(entry);
       if (!entry && known.revision === 0) return unknown(known.userId);
+      // Nothing is lost: the user moved elsewhere, and was forgotten there.
+      if (!entry && this.#members.get(nodeId)?.has(known.userId)) {
+        return { userId: known.userId, revision: known.revision + 1, state: 'gone' };
+      }
       const session = known.state === 'paired' ? known.session : undefined;
       const same = entry?.state === known.state && entry.session?.sessionId === session?.sessionId;
       const wins = entry && !moved && (entry.revision > known.revision || (entry.revision === known.revision && same));
@@ -156,6 +171,7 @@ export class MemoryPairStore implements PairStore {
 
   async disown(nodeId: string, userIds: readonly string[], graceMs: number): Promise<UserChange[]> {
     return userIds.flatMap(userId => {
+      this.#members.get(nodeId)?.delete(userId);
       const user = this.#entries.get(userId);
       if (user?.nodeId !== nodeId) return [];
       user.requestId++;
@@ -189,7 +205,10 @@ export class MemoryPairStore implements PairStore {
     this.#leases.set(nodeId, 0);
     const users = this.#membersOf(nodeId);
     for (const user of users.slice(0, limit)) this.#takeAway(user, graceMs, 'timeout');
-    if (users.length <= limit) this.#leases.delete(nodeId);
+    if (users.length <= limit) {
+      this.#leases.delete(nodeId);
+      this.#members.delete(nodeId);
+    }
     return Math.max(0, users.length - limit);
   }
 
@@ -211,6 +230,7 @@ export class MemoryPairStore implements PairStore {
     this.#entries.clear();
     this.#waiting.clear();
     this.#leases.clear();
+    this.#members.clear();
     this.#away.clear();
     this.#epoch++;
   }
@@ -241,7 +261,13 @@ export class MemoryPairStore implements PairStore {
       ...none,
     };
     this.#entries.set(userId, entry);
+    this.#join(nodeId, userId);
     return entry;
+  }
+
+  #join(nodeId: string, userId: string): void {
+    const members = this.#members.get(nodeId) ?? new Set();
+    this.#members.set(nodeId, members.add(userId));
   }
 
   #draw(user: Entry): Entry | undefined {

@@ -89,6 +89,14 @@ export class Passages {
     });
   }
 
+  /** The user lives elsewhere now. What is still under way for them here is over before they can come back here. */
+  async release(user: User): Promise<void> {
+    await this.#turns.take(user.userId, async () => {
+      await user.settled();
+      this.#options.reconciler.release(user.userId, user.unsettledUntil);
+    });
+  }
+
   /** The client has its token: the one before it, which somebody else may have got hold of, is of no use any more. */
   async retireToken(user: User): Promise<void> {
     const { userId, token } = user;
@@ -107,6 +115,7 @@ export class Passages {
     const { userId } = user;
     users.delete(userId);
     user.gone = true;
+    user.saidGoodbye = how === 'left';
     user.leaving++;
     await user.settled();
     // Or those who leave while the store is away would pile up.

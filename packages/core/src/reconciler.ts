@@ -76,9 +76,12 @@ export class Reconciler {
     this.#addStray(userId, performance.now() + this.#options.store.settleMs, how);
   }
 
-  /** A user lives elsewhere now: the store is told that this node has nothing of them any more. */
-  release(userId: string): void {
-    this.#addStray(userId, 0, 'lost');
+  /**
+   * A user lives elsewhere now: the store is told that this node has nothing of them any more.
+   * @param from until then, on the clock of `performance.now()`, a command of this node may still be carried out
+   */
+  release(userId: string, from: number): void {
+    this.#addStray(userId, from, 'lost');
   }
 
   /** Whether something about a user who is not here, or was not until now, may still be carried out. */
@@ -139,7 +142,7 @@ export class Reconciler {
       const { userIds, next } = await store.usersOf(lease.nodeId, cursor);
       // Somebody may be just leaving, or just coming: later it is looked at again.
       for (const userId of userIds) {
-        if (!users.has(userId) && !this.#strays.has(userId)) this.#strays.set(userId, { from: 0, how: 'lost' });
+        if (!users.has(userId) && !this.#strays.has(userId)) this.#addStray(userId, 0, 'lost');
       }
       cursor = next;
     } while (cursor !== '0');
@@ -174,7 +177,10 @@ export class Reconciler {
       // Who said goodbye does not come back.
       for (const [how, graceMs] of Object.entries({ lost: lease.graceMs, left: 0 })) {
         const userIds = absent.filter(([, stray]) => stray.how === how).map(([userId]) => userId);
-        if (userIds.length > 0) apply(await store.disown(lease.nodeId, userIds, graceMs));
+        if (userIds.length === 0) continue;
+        // One who came back while this is under way could be taken away again.
+        for (const [, stray] of absent) stray.from = performance.now() + store.settleMs;
+        apply(await store.disown(lease.nodeId, userIds, graceMs));
       }
       // Unless there is a new reason meanwhile.
       for (const [userId, stray] of settled) if (this.#strays.get(userId) === stray) this.#strays.delete(userId);
@@ -201,7 +207,9 @@ export class Reconciler {
       changes = await store.sync(lease.nodeId, known);
     } finally {
       // Who left meanwhile may have been restored after that.
-      for (const user of users) if (user.gone) this.#addStray(user.userId, performance.now() + store.settleMs, 'lost');
+      for (const { userId, saidGoodbye } of users.filter(user => user.gone)) {
+        this.#addStray(userId, performance.now() + store.settleMs, saidGoodbye ? 'left' : 'lost');
+      }
     }
     apply(changes);
     changes.forEach((change, at) => {

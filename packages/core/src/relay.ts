@@ -62,7 +62,9 @@ export class Relay {
       if (partnerNode === this.#lease.nodeId) this.#sendHere(user, routed);
       else await this.#sendAway(user, partnerNode, routed);
     } catch (error) {
+      // A resuming client says it again.
       if (isNew) count(session, -1);
+      if (seq !== undefined) session.sent = Math.min(session.sent, seq - 1);
       throw error;
     }
     return message;
@@ -104,8 +106,9 @@ export class Relay {
   #sendHere(user: User, routed: ChatRoute): void {
     const partner = this.#users.get(routed.userId);
     if (!partner || !this.#deliver(partner, routed)) {
-      // The partner is leaving, or losing the connection. Who can send again will, or is told that the chat is over.
-      throw user.token ? new ChatError('PARTNER_AWAY', { retryAfterMs: 500 }) : new ChatError('NOT_IN_CHAT');
+      // The partner has lost the connection, or has left: the user is told more as soon as the store is. Who can send again will.
+      const isAway = !partner || user.token !== undefined;
+      throw isAway ? new ChatError('PARTNER_AWAY', { retryAfterMs: 500 }) : new ChatError('NOT_IN_CHAT');
     }
     this.#meter.relayed('local');
   }

@@ -53,6 +53,8 @@ export class User {
   connection = 0;
   /** The user is not on this node any more. */
   gone = false;
+  /** The client left, and will not come back. */
+  saidGoodbye = false;
   /** Until then, on the clock of `performance.now()`, a command that failed may still be carried out. */
   unsettledUntil = 0;
   /** Commands that are not done yet. */

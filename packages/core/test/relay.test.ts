@@ -264,6 +264,17 @@ describe('a bus that fails', () => {
     expect((await cluster.facts()).at(-1)).toMatchObject({ kind: 'ended', messages: 0 });
   });
 
+  it('does not keep what is said again from being counted', async () => {
+    const sessionId = await chat(two, 'resuming');
+    const say = (seq: number) => one.service.send('ann', `${seq}`, { seq, sessionId });
+    cluster.channels.broken = true;
+    await Promise.allSettled([say(1), say(2)]);
+    cluster.channels.broken = false;
+    for (const seq of [1, 2]) await say(seq);
+    await one.service.endChat('ann');
+    expect((await cluster.facts()).at(-1)).toMatchObject({ kind: 'ended', messages: 2 });
+  });
+
   it('does no harm to what is acknowledged for a plain client', async () => {
     const sessionId = await chat(two, 'plain');
     cluster.channels.hold(two.lease.nodeId);

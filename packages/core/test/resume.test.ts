@@ -246,6 +246,14 @@ describe('what partners see', () => {
   });
 });
 
+it('a plain partner on the same node is told the truth also while the store cannot be', async () => {
+  const { sessionId } = await chat({ bobOn: one });
+  one.store.away = true;
+  await one.service.disconnect('ann', 'lost');
+  expect(one.service.stateOf('bob')).toEqual({ state: 'paired', sessionId });
+  await expect(one.service.send('bob', 'x')).rejects.toMatchObject({ code: 'PARTNER_AWAY' });
+});
+
 describe('a token', () => {
   it.each(nodes)('that two connections show belongs to the newer one, %s', async (_where, node) => {
     const { token, sessionId } = await chat({ resuming: true });

@@ -56,6 +56,27 @@ export function describeSync(open: () => Promise<StoreBench>): void {
       expect(await on.kindsOfFacts()).toEqual(['started', 'ended']);
     });
 
+    it('brings nobody back who moved to another node and was forgotten there', async () => {
+      await on.searchResumable('ann');
+      const known = knownFrom((await on.search('ann'))[0], { requestId: on.nextRequestId(), token: 'ann-0' });
+      await on.resume('ann', 'n2', 'ann-0', 'ann-1');
+      await on.leave('ann', 'n2', { forget: true });
+      expect(await on.store.sync('n1', [known])).toEqual([
+        { userId: 'ann', revision: known.revision + 1, state: 'gone' },
+      ]);
+      expect(await on.search('bob')).toMatchObject([{ state: 'waiting' }]);
+      await on.store.disown('n1', ['ann'], 0);
+    });
+
+    it('restores somebody whose entry was lost, though they left and came again', async () => {
+      await on.search('ann');
+      const [ann] = await on.search('ann');
+      await on.leave('ann', 'n1', { forget: true });
+      expect(await on.store.sync('n1', [knownFrom(ann, { requestId: on.nextRequestId() })])).toMatchObject([
+        { userId: 'ann', state: 'waiting' },
+      ]);
+    });
+
     it('tells a node that a partner has moved, or is away', async () => {
       const { ann } = await paired();
       await on.resume('bob', 'n3', 'bob-0', 'bob-1');

@@ -2,7 +2,8 @@
 -- Makes the registry and a node agree about users of the node, after either may have missed something. The entry wins if
 -- it is newer than what the node knows. Otherwise the registry has lost writes, or all of its data, and what the node
 -- knows is written again, also if it is only the revision: what follows must be newer for the node. A session then goes
--- on if the partner's node says the same.
+-- on if the partner's node says the same. Only of a user who moved elsewhere and was forgotten there nothing is restored:
+-- they are still among the node's members, which come and go together with their entries.
 -- An entry of another node wins only if it is newer, too: each move makes it newer, so otherwise the registry has lost the
 -- move to this node. The user is taken back with a revision above all that is known, for the other node may still believe
 -- to have the user: of two nodes that do, the one that knows more gets the user, whichever comes first.
@@ -10,7 +11,8 @@
 -- KEYS and ARGV[1], [2]: see registry.lua; KEYS[6] is of the node
 -- ARGV[3] nodeId  [4] JSON array of { userId, revision, requestId, state, token, other, and while paired also sessionId,
 --         startedAt, side, partnerNode }
--- Replies: an array of changes as JSON, one for each user in the same order: gone or away for one who lives elsewhere;
+-- Replies: an array of changes as JSON, one for each user in the same order: gone or away for one who lives elsewhere, or
+--          was forgotten there;
 --          idle at revision 0, and nothing is written, for one whom neither side has in the registry; with `unconfirmed`
 --          for one who is paired and whose partner's entry does not say the same
 --          the errors of registry.lua
@@ -56,6 +58,8 @@ for i, known in ipairs(cjson.decode(ARGV[4])) do
     replies[i] = elsewhere(e)
   elseif not e and known.revision == 0 then
     replies[i] = cjson.encode({ userId = known.userId, revision = 0, state = 'i' })
+  elseif not e and redis.call('SISMEMBER', membersKey, known.userId) == 1 then
+    replies[i] = elsewhere({ userId = known.userId, revision = known.revision + 1, node = '?' })
   else
     local same = e and e.state == known.state and (e.state ~= 'p' or e.sessionId == known.sessionId)
     if not e or moved or e.revision < known.revision or (e.revision == known.revision and not same) then

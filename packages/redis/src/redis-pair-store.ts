@@ -106,16 +106,16 @@ export class RedisPairStore implements PairStore {
   }
 
   async sync(nodeId: string, users: readonly KnownUser[]): Promise<UserChange[]> {
-    const changes = await this.#run('sync-users', nodeId, () =>
-      this.#redis.syncUsers(...this.#registry(nodeId), nodeId, encodeKnownUsers(users)),
-    );
+    const call = () => this.#redis.syncUsers(...this.#registry(nodeId), nodeId, encodeKnownUsers(users));
+    // Not tried again: by then the users may do something else, or have left.
+    const changes = await this.#run('sync-users', nodeId, call, []);
     return changes.map(parseChange);
   }
 
   async disown(nodeId: string, userIds: readonly string[], graceMs: number): Promise<UserChange[]> {
-    const changes = await this.#run('disown-users', nodeId, () =>
-      this.#redis.disownUsers(...this.#registry(nodeId), nodeId, graceMs, ...userIds),
-    );
+    const call = () => this.#redis.disownUsers(...this.#registry(nodeId), nodeId, graceMs, ...userIds);
+    // Not tried again: by then the users may be here.
+    const changes = await this.#run('disown-users', nodeId, call, []);
     return changes.map(parseChange);
   }
 
@@ -132,9 +132,14 @@ export class RedisPairStore implements PairStore {
     const [current, nowMs, due, waitingFacts, ...lapsed] = await this.#run(
       'renew-lease',
       nodeId,
-      () => this.#redis.renewLease(...this.#leaseKeys, nodeId, leaseMs, epoch, newEpoch, randomInteger()),
+      () =>
+        this.#redis.renewLease(...this.#leaseKeys, nodeId, leaseMs, epoch, newEpoch, randomInteger(), this.#notAfter),
       [],
     ).catch(error => {
+      // It was answered, so it did not wait for long: Redis's clock is another one now, and the next renewal tells it.
+      if (error.cause instanceof ReplyError && error.cause.message.startsWith('LATE ')) {
+        this.#clockOffsetMs = Number.POSITIVE_INFINITY;
+      }
       // Perhaps only the answers do not come: then the lease must not be prolonged for longer by what cannot hear of it.
       const isSilent = this.#redis.status === 'ready' && !(error.cause instanceof ReplyError);
       if (isSilent && !(error instanceof LeaseLost)) this.#redis.disconnect(true);
@@ -161,17 +166,13 @@ export class RedisPairStore implements PairStore {
   /** What every script on the registry begins with: the keys, the channels, and when it comes too late. */
   #registry(nodeId: string): (string | number)[] {
     const { users, queue, leases, outbox, away, members } = this.#keys;
+    return [users, queue, leases, outbox, away, members(nodeId), this.#channels, this.#notAfter];
+  }
+
+  /** When a call that is made now comes too late, in ms since the epoch by Redis's clock; never, while that is not known. */
+  get #notAfter(): number | string {
     const notAfter = Math.round(performance.now() + this.#clockOffsetMs) + lateMs;
-    return [
-      users,
-      queue,
-      leases,
-      outbox,
-      away,
-      members(nodeId),
-      this.#channels,
-      Number.isFinite(notAfter) ? notAfter : 'inf',
-    ];
+    return Number.isFinite(notAfter) ? notAfter : 'inf';
   }
 
   /** Runs a script, and again if its reply did not come: every script may be run twice. */

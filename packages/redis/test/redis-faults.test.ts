@@ -110,6 +110,23 @@ describe('when Redis fails', () => {
     await expect(bus.listen('n1', listener)).rejects.toBeInstanceOf(ChatError);
   });
 
+  it('refuses a renewal that comes too late, and takes a clock of Redis that was set for what it is', async () => {
+    const lease = { nodeId: 'n1', leaseMs: 50_000 };
+    const lapsesAt = () => redis.zscore(`${bench.pool.prefix}:{lobby}:leases`, 'n1');
+    const before = await lapsesAt();
+    const earlier = performance.now() - 5000;
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(earlier);
+    await expect(store.renewLease(lease)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      cause: expect.objectContaining({ message: expect.stringMatching(/^LATE /) }),
+    });
+    expect(await lapsesAt()).toBe(before);
+    await store.renewLease(lease);
+    expect(await lapsesAt()).not.toBe(before);
+    await store.renewLease(lease);
+    clock.mockRestore();
+  });
+
   it('loads the scripts again when Redis has forgotten them', async () => {
     await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's1' });
     await redis.script('FLUSH');
