@@ -43,6 +43,7 @@ export const latency: Scenario = async bench => {
       row('delivery, p50', 'ms', ({ p50 }) => p50),
       { ...row('delivery, p99', 'ms', ({ p99 }) => p99), goal: { of: 'ratio', atMost: 2 } },
       row('delivery, p99.9', 'ms', ({ p999 }) => p999),
+      // Part of the latencies, which count from the moment at which a message was due.
       row('lateness of the load, p99', 'ms', ({ lateness }) => lateness),
       row('CPU per message', 'µs', ({ cpuUs }) => cpuUs),
     ];

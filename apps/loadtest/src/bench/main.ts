@@ -18,18 +18,26 @@ ${Object.keys(scenarios)
 It takes about a quarter of an hour. Other work on the machine makes the spread wider; CPU times bear that better than
 rates do.`;
 
+const stop = new AbortController();
+// All is ended at the first of them. The others, such as those that npm passes on, change nothing.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
 try {
   const options = parseOptions(process.argv.slice(2), Object.keys(scenarios));
   if (options.help) say(help);
   else {
-    const report = await runBench(options, say);
-    const { machine, repeat, rows, failures } = report;
-    say(`\n${machine}; ${repeat} rounds: median (least–greatest), ratios within each round.\n\n${table(rows)}`);
+    const report = await runBench({ ...options, signal: stop.signal }, say);
+    const { machine, rows, failures, interrupted } = report;
+    say(`\n${machine}: median (least–greatest), ratios within each round.\n\n${table(rows)}`);
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
     const failed = Object.keys(failures);
     if (failed.length > 0) throw new Error(`Not measured: ${failed.join(', ')}. The reasons are above.`);
+    if (interrupted) {
+      say('\nIt was interrupted: this is what there was until then.');
+      process.exitCode = 130;
+    }
   }
 } catch (error) {
   process.stderr.write(`${error instanceof OptionsError ? error.message : (error as Error).stack}\n`);

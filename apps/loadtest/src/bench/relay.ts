@@ -8,8 +8,12 @@ import type { Contestant } from './servers.ts';
 
 /** How many pairs play, and so how many messages are in flight. */
 const pairs = 200;
-const messages = 20_000;
-/** How long nodes are watched while they do nothing. */
+/** In each turn. Many short turns are disturbed less than a few long ones: what disturbs is in few of them. */
+const messages = 5_000;
+const roundsEach = 4;
+/** The nodes on which the pairs are. */
+const nodesOfPairs = 2;
+/** Nodes that do nothing are watched for this long in each round. */
 const idleMs = 3000;
 
 /** What one contestant did in one round: µs of CPU per message, of all servers and of some, and messages per second. */
@@ -72,6 +76,7 @@ export const relayAmongEight: Scenario = async bench => {
     servers.passerby({ nodes: 2 }),
   ]);
   const turns = await relayInRounds(bench, [passerby, classic, sharded, two]);
+  const [oursAtRest = [], othersAtRest = []] = await idleCosts(bench, [passerby, classic]);
   const row = (other: Contestant, name: string, unit: string, part: keyof Turn, goal?: Goal) =>
     compare(turns, [passerby, other], { what: `relay with 8 nodes, the chat on 2, ${name}`, unit, part, goal });
   return [
@@ -80,16 +85,22 @@ export const relayAmongEight: Scenario = async bench => {
     row(sharded, 'CPU per message', 'µs', 'all'),
     row(classic, 'rate', 'messages/s', 'perSecond'),
     {
-      ...{ what: 'CPU of a node that does nothing', unit: 'ms/s', ours: [await idleCost(passerby)] },
-      other: { name: classic.name, values: [await idleCost(classic)] },
+      ...{ what: 'CPU of a node that does nothing', unit: 'ms/s', ours: oursAtRest },
+      other: { name: classic.name, values: othersAtRest },
     },
   ];
 };
 
-/** What each node uses when there is nothing to do, in ms of CPU per second. */
-async function idleCost({ processes }: Contestant): Promise<number> {
-  const { cpuUs, seconds } = await metered({ nodes: processes.nodes }, () => delay(idleMs));
-  return cpuUs.nodes / 1000 / seconds / processes.nodes.length;
+/** What a node on which nobody ever was uses when there is nothing to do, in ms of CPU per second; of all at the same time. */
+async function idleCosts(bench: Bench, contestants: readonly Contestant[]): Promise<number[][]> {
+  const groups = contestants.map(({ processes }) => processes.nodes.slice(nodesOfPairs));
+  // The first round is for the others to settle.
+  const rounds = await inRounds({ ...bench, say: () => {} }, [
+    () => metered(Object.fromEntries(groups.entries()), () => delay(idleMs)),
+  ]);
+  const costOf = (pids: readonly number[], index: number) =>
+    rounds.flat().map(({ cpuUs, seconds }) => (cpuUs[index] ?? Number.NaN) / 1000 / seconds / pids.length);
+  return groups.map(costOf);
 }
 
 /** Each contestant relays, in turn, for pairs of clients that stay connected the whole time. */
@@ -104,7 +115,7 @@ async function relayInRounds(bench: Bench, contestants: Contestant[]): Promise<M
         return () => relay(contestant, load, messages * bench.scale);
       }),
     );
-    const results = await inRounds(bench, turns);
+    const results = await inRounds({ ...bench, repeat: bench.repeat * roundsEach }, turns);
     return new Map(contestants.map((contestant, index) => [contestant, results[index] ?? []]));
   } finally {
     await Promise.all(loads.map(load => load.stop()));
