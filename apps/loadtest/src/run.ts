@@ -111,10 +111,10 @@ class Run {
     const share = perSecond / workers;
     // So that the workers take turns.
     const offsetMs = perSecond > 0 ? 1000 / perSecond : 0;
+    const beginsAt = performance.now() + from - now();
+    if (this.#options.findLimit === undefined) this.#record.beginLoad(beginsAt);
     await this.#loaders.ask('load', index => [{ at: from + index * offsetMs, durationMs, perSecond: share }]);
     if (this.#options.findLimit !== undefined) return this.#findLimit(this.#options.findLimit);
-    const beginsAt = performance.now() + from - now();
-    this.#record.beginLoad(beginsAt);
     this.#sampleDueAt = beginsAt + sampleEveryMs;
     await this.#wait(from + durationMs - now());
     await this.#loaders.ask('stop', () => []);
