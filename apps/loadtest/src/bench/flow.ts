@@ -21,7 +21,7 @@ export interface Flowed {
  * was due, so that neither a server nor a loader that is behind hides what had to wait.
  */
 export async function flow(
-  pairs: readonly PairOfClients[],
+  pairs: readonly Pick<PairOfClients, 'send' | 'onSend' | 'onMessage' | 'onFault'>[],
   { messagesPerSecond, seconds }: FlowOptions,
 ): Promise<Flowed> {
   const count = Math.round(messagesPerSecond * seconds);
@@ -31,20 +31,27 @@ export async function flow(
   let sent = 0;
   let dueAt = performance.now();
   return new Promise((resolve, reject) => {
+    const over = () => {
+      clearTimeout(tooLate);
+      clearInterval(ticks);
+    };
+    const fail = (error: Error) => {
+      over();
+      reject(error);
+    };
     const tooLate = setTimeout(
-      () => reject(new Error(`Of ${count} messages ${count - arrived} did not arrive.`)),
+      () => fail(new Error(`Of ${count} messages ${count - arrived} did not arrive.`)),
       seconds * 1000 + waitForLastMs,
     );
     for (const pair of pairs) {
       const dueTimes: [number[], number[]] = [[], []];
-      pair.onFault = reject;
+      pair.onFault = fail;
       pair.onSend = from => void dueTimes[from].push(dueAt);
       pair.onMessage = from => {
         latenciesMs[arrived] = performance.now() - (dueTimes[from].shift() ?? Number.NaN);
         arrived += 1;
         if (arrived < count) return;
-        clearTimeout(tooLate);
-        clearInterval(ticks);
+        over();
         resolve({ messages: count, latenciesMs, latenessMs });
       };
     }

@@ -34,8 +34,11 @@ const commands = {
     idle = users(1000);
   },
 
-  /** Users search, and end the chat as soon as they have one, until there were so many chats. */
-  async match({ matches, atOnce = usualAtOnce }: { matches: number; atOnce?: number }): Promise<void> {
+  /**
+   * Users search, and end the chat as soon as they have one, until there were so many chats.
+   * @returns how many there were: some more, as searches were on their way at the end
+   */
+  async match({ matches, atOnce = usualAtOnce }: { matches: number; atOnce?: number }): Promise<number> {
     let left = matches;
     await together(atOnce, async () => {
       while (left > 0) {
@@ -47,6 +50,7 @@ const commands = {
         idle.push(userId, partnerId);
       }
     });
+    return matches - left;
   },
 
   /** Waits until PostgreSQL knows. */

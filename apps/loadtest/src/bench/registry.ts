@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisServer } from '@passerby/cluster';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { connect } from './connect.ts';
 import { metered } from './cpu-time.ts';
 import { inRounds } from './in-rounds.ts';
 import { type MatchProcess, startMatcher } from './match-process.ts';
@@ -76,7 +77,7 @@ async function registryOf(bench: Bench, users: number, resuming = false): Promis
   const server = await bench.servers.redis();
   const worker = startMatcher();
   await worker.tell('startPasserby', { redisUrl: server.url, nodes, resuming, idleUsers });
-  const redis = new Redis(server.url);
+  const redis = connect(server.url);
   const before = await infoOf(redis, 'memory', 'used_memory');
   const batch = 50_000;
   for (let filled = 0; filled < users; filled += batch) {

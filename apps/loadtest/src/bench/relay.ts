@@ -6,13 +6,16 @@ import type { Goal, Row } from './row.ts';
 import type { Bench, Scenario } from './scenario.ts';
 import type { Contestant } from './servers.ts';
 
-/** How many pairs play, and so how many messages are in flight. */
+/** How many pairs play, and so how many messages are in flight; and the fewest that do when little is to be done. */
 const pairs = 200;
+const fewestPairs = 20;
 /** In each turn. Many short turns are disturbed less than a few long ones: what disturbs is in few of them. */
 const messages = 5_000;
 const roundsEach = 4;
-/** The nodes on which the pairs are. */
+/** The nodes on which the pairs are, and all that there are where most have nothing to do with the chats. */
 const nodesOfPairs = 2;
+const allNodes = 8;
+const allNodesAtLeast = 3;
 /** Nodes that do nothing are watched for this long in each round. */
 const idleMs = 3000;
 
@@ -68,17 +71,18 @@ export const relayBetweenTwo: Scenario = async bench => {
 };
 
 export const relayAmongEight: Scenario = async bench => {
-  const { servers } = bench;
+  const { servers, scale } = bench;
+  const nodes = Math.max(allNodesAtLeast, Math.round(allNodes * scale));
   const [passerby, classic, sharded, two] = await Promise.all([
-    servers.passerby({ nodes: 8 }),
-    servers.competitor('classic', { nodes: 8 }),
-    servers.competitor('sharded', { nodes: 8 }),
+    servers.passerby({ nodes }),
+    servers.competitor('classic', { nodes }),
+    servers.competitor('sharded', { nodes }),
     servers.passerby({ nodes: 2 }),
   ]);
   const turns = await relayInRounds(bench, [passerby, classic, sharded, two]);
   const [oursAtRest = [], othersAtRest = []] = await idleCosts(bench, [passerby, classic]);
   const row = (other: Contestant, name: string, unit: string, part: keyof Turn, goal?: Goal) =>
-    compare(turns, [passerby, other], { what: `relay with 8 nodes, the chat on 2, ${name}`, unit, part, goal });
+    compare(turns, [passerby, other], { what: `relay with ${nodes} nodes, the chat on 2, ${name}`, unit, part, goal });
   return [
     row(classic, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 0.4 }),
     row(two, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 1.05 }),
@@ -111,7 +115,7 @@ async function relayInRounds(bench: Bench, contestants: Contestant[]): Promise<M
       contestants.map(async contestant => {
         const load = startLoad();
         loads.push(load);
-        await load.tell('connectPairs', { ...contestant, count: pairs });
+        await load.tell('connectPairs', { ...contestant, count: Math.max(fewestPairs, pairs * bench.scale) });
         return () => relay(contestant, load, messages * bench.scale);
       }),
     );

@@ -8,6 +8,8 @@ import type { Bench, Scenario } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
 import { Servers } from './servers.ts';
 
+/** The share of the work that is done to see that all runs. */
+const quickScale = 0.01;
 /** What an interrupted scenario has measured so far is waited for this long. */
 const lastFiguresWithinMs = 1000;
 const killEveryMs = 50;
@@ -58,7 +60,7 @@ export async function runBench(
       if (only && !only.some(each => name.startsWith(each))) continue;
       const log = (sentence: string) => say(`${secondsNow().toFixed(0).padStart(5)} s  ${name}: ${sentence}`);
       try {
-        const found = await measure(scenario, { servers, repeat, scale: quick ? 0.05 : 1, signal, say: log });
+        const found = await measure(scenario, { servers, repeat, scale: quick ? quickScale : 1, signal, say: log });
         rows.push(...found.map(row => ({ scenario: name, ...row, ratios: ratiosOf(row), met: isMet(row) })));
       } catch (error) {
         if (signal.aborted) break;
