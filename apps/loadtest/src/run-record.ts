@@ -80,14 +80,14 @@ export class RunRecord {
     this.#loadBegan = { at: at - this.#startedAt, totals: this.#soFar };
   }
 
-  /** The load was on until the end of the last sample. Nothing happens if it was not. */
-  endLoad(): void {
+  /** The load was on until then, just before the end of the last sample. Nothing happens if it was not. */
+  endLoad(at: number): void {
     if (!this.#loadBegan) return;
     const { at: from, totals: before } = this.#loadBegan;
     const after = this.#soFar;
     const grown = (name: keyof Totals) => after[name] - before[name];
     this.#load = {
-      ...{ from, to: this.#samples.at(-1)?.at ?? from },
+      ...{ from, to: at - this.#startedAt },
       totals: {
         ...{ connects: grown('connects'), matches: grown('matches'), sent: grown('sent') },
         ...{ delivered: grown('delivered'), disconnects: grown('disconnects') },

@@ -118,8 +118,9 @@ class Run {
     this.#sampleDueAt = beginsAt + sampleEveryMs;
     await this.#wait(from + durationMs - now());
     await this.#loaders.ask('stop', () => []);
+    const endedAt = performance.now();
     await this.#news();
-    this.#record.endLoad();
+    this.#record.endLoad(endedAt);
     return undefined;
   }
 

@@ -19,7 +19,9 @@ export function serverTotals({ samples: all, load }: Pick<LoadReport, 'samples' 
     const own = samples.flatMap(({ at, servers }) =>
       servers.filter(server => server.name === name).map(server => ({ ...server, at })),
     );
-    const underLoad = load ? own.filter(({ at }) => at > load.from && at <= load.to) : own;
+    // The last sample under load ends just after it.
+    const last = load && samples.find(({ at }) => at >= load.to)?.at;
+    const underLoad = load ? own.filter(({ at }) => at > load.from && at <= (last ?? load.to)) : own;
     const peak = (of: (server: (typeof own)[number]) => number): number =>
       own.reduce((most, server) => Math.max(most, of(server)), 0);
     return {

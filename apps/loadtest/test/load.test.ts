@@ -127,7 +127,6 @@ describe('a load test of a chat node', () => {
     expect(made.load?.totals.sent).toBe(made.totals.sent);
     const { from = 0, to = 0 } = made.load ?? {};
     expect(to - from).toBeGreaterThanOrEqual(scenario === 'storm' ? 1999 : 799);
-    expect(made.samples.map(({ at }) => at)).toContain(to);
     expect(from).toBeGreaterThan(0);
     expect(to).toBeLessThan(made.durationMs);
     check(made);
