@@ -35,7 +35,11 @@ export const search: Scenario = async bench => {
   const large = await registryOf(bench, present - idleUsers);
   bench.say(`${present} users are present, after ${((performance.now() - startedAt) / 1000).toFixed(0)} s.`);
   try {
-    const [inSmall = [], inLarge = []] = await inRounds(bench, [() => searchIn(small), () => searchIn(large)]);
+    const times = Math.max(2, goes * bench.scale);
+    const [inSmall = [], inLarge = []] = await inRounds(bench, [
+      () => searchIn(small, times),
+      () => searchIn(large, times),
+    ]);
     const all = (turns: typeof inSmall) => turns.map(({ cpuUs }) => cpuUs);
     const scripts = (turns: typeof inSmall) => turns.map(({ scriptUs }) => scriptUs);
     const users = (count: number) => `${count.toLocaleString('en-US')} present`;
@@ -93,11 +97,14 @@ async function untilQuiet(redis: Redis): Promise<void> {
   while ((await infoOf(redis, 'persistence', 'aof_rewrite_in_progress')) > 0) await delay(100);
 }
 
-async function searchIn({ server, redis, worker }: Registry): Promise<{ cpuUs: number; scriptUs: number }> {
+async function searchIn(
+  { server, redis, worker }: Registry,
+  times: number,
+): Promise<{ cpuUs: number; scriptUs: number }> {
   const pid = server.process.pid ?? Number.NaN;
   let cpuUs = 0;
   let scriptUs = 0;
-  for (let go = 0; go < goes; go++) {
+  for (let time = 0; time < times; time++) {
     const scriptsBefore = await scriptTimeUs(redis);
     const used = await metered({ redis: [pid] }, () => worker.tell('search', { count: searching }));
     scriptUs += (await scriptTimeUs(redis)) - scriptsBefore;
@@ -105,7 +112,7 @@ async function searchIn({ server, redis, worker }: Registry): Promise<{ cpuUs: n
     await worker.tell('endAll');
     await redis.del('passerby:{lobby}:outbox');
   }
-  return { cpuUs: cpuUs / goes / searching, scriptUs: scriptUs / goes / searching };
+  return { cpuUs: cpuUs / times / searching, scriptUs: scriptUs / times / searching };
 }
 
 async function scriptTimeUs(redis: Redis): Promise<number> {

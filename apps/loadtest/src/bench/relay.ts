@@ -18,6 +18,7 @@ const allNodes = 8;
 const allNodesAtLeast = 3;
 /** Nodes that do nothing are watched for this long in each round. */
 const idleMs = 3000;
+const idleMsAtLeast = 300;
 
 /** What one contestant did in one round: µs of CPU per message, of all servers and of some, and messages per second. */
 interface Turn {
@@ -100,7 +101,7 @@ async function idleCosts(bench: Bench, contestants: readonly Contestant[]): Prom
   const groups = contestants.map(({ processes }) => processes.nodes.slice(nodesOfPairs));
   // The first round is for the others to settle.
   const rounds = await inRounds({ ...bench, say: () => {} }, [
-    () => metered(Object.fromEntries(groups.entries()), () => delay(idleMs)),
+    () => metered(Object.fromEntries(groups.entries()), () => delay(Math.max(idleMsAtLeast, idleMs * bench.scale))),
   ]);
   const costOf = (pids: readonly number[], index: number) =>
     rounds.flat().map(({ cpuUs, seconds }) => (cpuUs[index] ?? Number.NaN) / 1000 / seconds / pids.length);
