@@ -10,13 +10,13 @@ const help = `npm run bench [-- options]: measures Passerby beside what it is co
 ${Object.keys(scenarios)
   .map(name => `                            ${name}`)
   .join('\n')}
-  --repeat 5              how many rounds
+  --repeat 5              how many rounds; four times as many where they are short, three at most where servers start anew
   --json FILE             write all figures of all rounds to a file
   --quick                 little work and one round, to see that it runs: the figures are of no use
   --help                  this
 
 It takes about a quarter of an hour. Other work on the machine makes the spread wider; CPU times bear that better than
-rates do.`;
+rates do. Ctrl-C ends it at once, and shows what there is.`;
 
 const stop = new AbortController();
 // All is ended at the first of them. The others, such as those that npm passes on, change nothing.

@@ -20,7 +20,7 @@ export interface BenchReport {
   startedAt: string;
   seconds: number;
   machine: string;
-  /** How many rounds; some scenarios make fewer. */
+  /** How many rounds; some scenarios make more or fewer. */
   repeat: number;
   quick: boolean;
   /** Whether it was ended before its time: scenarios are missing, or rounds of the last one. */
