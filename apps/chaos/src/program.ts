@@ -1,5 +1,4 @@
-import { isReady, ServerProcess } from '@passerby/cluster';
-import { signalTree } from './process-tree.ts';
+import { isReady, ServerProcess, signalTree } from '@passerby/cluster';
 
 const stopWithinMs = 25_000;
 const readyWithinMs = 30_000;

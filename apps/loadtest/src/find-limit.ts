@@ -33,13 +33,14 @@ export interface FindLimitOptions {
 }
 
 /**
- * Raises the load until the latency passes the bound or the loader can do no more, and then looks more closely between the
- * last load that was carried and the first that was not.
+ * Raises the load until the latency passes the bound or the loader can do no more, twice in a row, and then looks more closely
+ * between the last load that was carried and the first that was not.
  */
 export async function findLimit({ firstRate, unit, boundMs, measure, onStep }: FindLimitOptions): Promise<Limit> {
   const steps: LimitStep[] = [];
   let carried = 0;
   let failed: Failure | undefined;
+  let doubted = false;
   let rate = firstRate;
   let left = halvings;
   while (steps.length < mostSteps && left > 0) {
@@ -49,6 +50,9 @@ export async function findLimit({ firstRate, unit, boundMs, measure, onStep }: F
     const step = { rate, unit, p99: window.p99, saturated };
     steps.push(step);
     onStep(step);
+    // Once may be something else on the machine, or on the network: it is tried again.
+    doubted = saturated !== 'no' && !doubted;
+    if (doubted) continue;
     if (saturated === 'no') carried = rate;
     else failed = { rate, why };
     if (failed && carried > 0 && steps.length > 1) left -= 1;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { formatBytes, formatClock, formatCount, formatMs, formatShare } from './format.ts';
 import { Html, html } from './html.ts';
+import { loadRates } from './load-rates.ts';
 import type { LoadReport } from './load-report.ts';
 import { plotFigure } from './plot-figure.ts';
 import { plots } from './plots.ts';
@@ -45,26 +46,32 @@ ${tables(report)}
 }
 
 function heading(report: LoadReport): Html {
-  const { scenario, targets, startedAt, durationMs } = report;
+  const { scenario, targets, startedAt, durationMs, load } = report;
   const { passed, sentences } = verdict(report);
   const [first, ...others] = sentences;
   return html`<header>
 <h1>Load test: ${scenario}</h1>
 <p class="where">${targets.join(', ')}<br>
-<time datetime="${startedAt}">${startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time>, ${formatClock(durationMs)} long</p>
+<time datetime="${startedAt}">${startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time>, ${formatClock(durationMs)} long${load && `, ${formatClock(load.to - load.from)} of it under load`}</p>
 <div class="verdict ${passed ? 'passed' : 'failed'}"><p><strong>${first}</strong></p>${others.map(text => html`<p>${text}</p>`)}</div>
 </header>`;
 }
 
-function tiles({ totals, durationMs, latencies, samples, errors, mismatches }: LoadReport): Html {
+function tiles(report: LoadReport): Html {
+  const { totals, latencies, samples, errors, mismatches } = report;
   const users = Math.max(0, ...samples.map(({ connected }) => connected));
-  const perSecond = (count: number): string => formatCount(durationMs > 0 ? (count * 1000) / durationMs : 0);
+  const rates = loadRates(report);
   const { delivery, match } = latencies;
+  const count = (name: string, of: 'delivered' | 'matches'): [string, string, string][] => {
+    const rate = rates[of];
+    if (totals[of] === 0) return [];
+    return [rate === undefined ? [name, formatCount(totals[of]), 'in all'] : [name, formatCount(rate), 'per second']];
+  };
   const shown: [name: string, value: string, about: string][] = [
     ['users', formatCount(users), 'connected at most'],
-    ...(totals.delivered > 0 ? [tile('messages', perSecond(totals.delivered), 'per second, mean')] : []),
+    ...count('messages', 'delivered'),
     ...(delivery ? [tile('delivery', formatMs(delivery.p99), `p99, median ${formatMs(delivery.p50)}`)] : []),
-    ...(totals.matches > 0 ? [tile('matches', perSecond(totals.matches), 'per second, mean')] : []),
+    ...count('matches', 'matches'),
     ...(match ? [tile('match wait', formatMs(match.p99), `p99, median ${formatMs(match.p50)}`)] : []),
     ['errors', formatCount(total(errors)), 'in all'],
     ['mismatches', formatCount(total(mismatches)), 'in all'],
@@ -93,8 +100,9 @@ ${fine.map((plot, index) => plotFigure(plot, coarse[index] ?? plot))}
 }
 
 function tables(report: LoadReport): Html {
-  const { totals, latencies, errors, mismatches, options, limit, durationMs, samples } = report;
-  const perSecond = (count: number): string => formatCount(durationMs > 0 ? (count * 1000) / durationMs : 0);
+  const { totals, latencies, errors, mismatches, options, limit } = report;
+  const rates = loadRates(report);
+  const perSecond = (name: string): string => (rates[name] === undefined ? '–' : formatCount(rates[name]));
   const counted = (counts: Readonly<Record<string, number>>): string[][] => {
     const rows = Object.entries(counts).filter(([, count]) => count > 0);
     return rows.length > 0 ? rows.map(([kind, count]) => [kind, formatCount(count)]) : [['none', '0']];
@@ -102,8 +110,8 @@ function tables(report: LoadReport): Html {
   return html`<section><h2>In numbers</h2><div class="tables">
 ${table(
   'Totals',
-  ['', 'in all', 'per second'],
-  Object.entries(totals).map(([name, count]) => [name, formatCount(count), perSecond(count)]),
+  ['', 'in all', 'per second under load'],
+  Object.entries(totals).map(([name, count]) => [name, formatCount(count), perSecond(name)]),
 )}
 ${table(
   'Latencies',
@@ -118,7 +126,7 @@ ${table('Mismatches', ['kind', 'count'], counted(mismatches))}
 ${table(
   'Servers on this machine',
   ['', 'CPU, mean', 'CPU, peak', 'memory, peak'],
-  serverTotals(samples).map(({ name, meanCpu, peakCpu, peakBytes }) => [
+  serverTotals(report).map(({ name, meanCpu, peakCpu, peakBytes }) => [
     ...[name, formatShare(meanCpu), formatShare(peakCpu), formatBytes(peakBytes)],
   ]),
 )}

@@ -14,11 +14,14 @@ export interface ProcessState {
   readonly cpuMs: number;
 }
 
+/** What is resident. */
 export interface ProcessMemory {
   /** Of this process alone. */
   readonly ownBytes: number;
   /** Perhaps the same memory as that of others. */
   readonly sharedBytes: number;
+  /** The most that both together ever were. */
+  readonly peakBytes: number;
 }
 
 /** All processes of this machine; none where there is no /proc. */
@@ -43,7 +46,22 @@ export function readMemory(pid: number): ProcessMemory | undefined {
   const bytes = (field: string): number =>
     Number(new RegExp(`^${field}:\\s*(\\d+) kB`, 'm').exec(status ?? '')?.[1] ?? 0) * 1024;
   if (!status?.includes('\nVmRSS:')) return undefined;
-  return { ownBytes: bytes('RssAnon'), sharedBytes: bytes('RssFile') + bytes('RssShmem') };
+  return {
+    ownBytes: bytes('RssAnon'),
+    sharedBytes: bytes('RssFile') + bytes('RssShmem'),
+    peakBytes: bytes('VmHWM'),
+  };
+}
+
+/**
+ * The CPU time that a process has used since it began, user and system, with all its threads, in µs. The kernel counts it in
+ * ns. Threads that have ended are not in it. Undefined for a process that has ended.
+ */
+export function readCpuTimeUs(pid: number): number | undefined {
+  const threads = list(`/proc/${pid}/task`);
+  if (threads.length === 0) return undefined;
+  const ns = threads.map(thread => Number(read(`/proc/${pid}/task/${thread}/schedstat`)?.split(' ', 1)[0] ?? 0));
+  return ns.reduce((sum, each) => sum + each, 0) / 1000;
 }
 
 /** The processes that listen on one of the TCP ports, in the order of the ports. */

@@ -61,6 +61,21 @@ export interface LimitStep {
   readonly saturated: 'no' | 'server' | 'loader';
 }
 
+export interface Totals {
+  readonly connects: number;
+  readonly matches: number;
+  readonly sent: number;
+  readonly delivered: number;
+  readonly disconnects: number;
+}
+
+/** A stretch of a run, in ms since the start of the run, and what happened in it. */
+export interface LoadTime {
+  readonly from: number;
+  readonly to: number;
+  readonly totals: Totals;
+}
+
 /** What a run was and what it showed: the JSON file, and what the summary and the page are made from. */
 export interface LoadReport {
   /** Of this shape. */
@@ -73,15 +88,15 @@ export interface LoadReport {
   readonly durationMs: number;
   /** Whether it was ended before its time. */
   readonly interrupted: boolean;
-  readonly totals: {
-    readonly connects: number;
-    readonly matches: number;
-    readonly sent: number;
-    readonly delivered: number;
-    readonly disconnects: number;
+  readonly totals: Totals & {
     /** Messages that did not arrive and need not have: their chat ended meanwhile, or a connection was lost. */
     readonly unconfirmed?: number;
   };
+  /**
+   * The time in which the load was on: after the users had got ready, and before what was on its way was waited for. Rates are
+   * of this time. Absent when it did not come to that, and for a search for the limit, whose loads differ.
+   */
+  readonly load?: LoadTime;
   readonly latencies: Readonly<Partial<Record<LatencyName, Latency>>>;
   /** How many, by code. */
   readonly errors: Readonly<Record<string, number>>;

@@ -60,6 +60,11 @@ export class Progress {
       if (this.#unsaid.length >= plainEach) this.#sayUnsaid();
       return;
     }
+    // Of so short a time there is nothing to be seen.
+    if (this.#block.length > 0 && sample.at - this.#shownAt < leastMs) {
+      this.#shownAt = sample.at;
+      return;
+    }
     this.#block = this.#draw(sample);
     this.#shownAt = sample.at;
     this.#write(this.#block);

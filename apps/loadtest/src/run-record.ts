@@ -1,4 +1,4 @@
-import type { LatencyName, LoadReport, Sample, ServerSample } from './load-report.ts';
+import type { LatencyName, LoadReport, LoadTime, Sample, ServerSample, Totals } from './load-report.ts';
 import type { LoaderNews } from './loader-commands.ts';
 import { SessionAudit } from './session-audit.ts';
 import type { Counts, TallyPart } from './tally.ts';
@@ -15,7 +15,7 @@ export interface Window {
   loader: { cpu: number; loopDelayMs: number };
 }
 
-type Result = Pick<LoadReport, 'totals' | 'latencies' | 'errors' | 'mismatches' | 'samples'>;
+type Result = Pick<LoadReport, 'totals' | 'load' | 'latencies' | 'errors' | 'mismatches' | 'samples'>;
 
 /** Puts together what the workers tell, for the second and for the whole run. */
 export class RunRecord {
@@ -28,6 +28,8 @@ export class RunRecord {
   readonly #totals: Counts = { connects: 0, matched: 0, sent: 0, delivered: 0, disconnects: 0, late: 0 };
   /** The matched user who makes a match together with the next one. */
   #halfMatch = 0;
+  #loadBegan: { at: number; totals: Totals } | undefined;
+  #load: LoadTime | undefined;
   #window: { since: number; samples: Sample[]; judged: LatencyName; histogram: TimeHistogram } | undefined;
 
   /** @param startedAt on the clock of `performance.now()` */
@@ -73,6 +75,31 @@ export class RunRecord {
     return Object.keys(this.#errors);
   }
 
+  /** The load is on from then on, on the clock of `performance.now()`: soon after the last sample, and before anything else. */
+  beginLoad(at: number): void {
+    this.#loadBegan = { at: at - this.#startedAt, totals: this.#soFar };
+  }
+
+  /** The load was on until then, just before the end of the last sample. Nothing happens if it was not. */
+  endLoad(at: number): void {
+    if (!this.#loadBegan) return;
+    const { at: from, totals: before } = this.#loadBegan;
+    const after = this.#soFar;
+    const grown = (name: keyof Totals) => after[name] - before[name];
+    this.#load = {
+      ...{ from, to: at - this.#startedAt },
+      totals: {
+        ...{ connects: grown('connects'), matches: grown('matches'), sent: grown('sent') },
+        ...{ delivered: grown('delivered'), disconnects: grown('disconnects') },
+      },
+    };
+  }
+
+  get #soFar(): Totals {
+    const { matched, late, ...totals } = this.#totals;
+    return { ...totals, matches: Math.floor(matched / 2) };
+  }
+
   /** Begins to look at what comes from now on by itself. */
   openWindow(judged: LatencyName): void {
     this.#window = { since: performance.now(), samples: [], judged, histogram: TimeHistogram.empty() };
@@ -98,10 +125,10 @@ export class RunRecord {
   /** All of it. Nothing may be added any more. */
   result(): Result {
     this.#audit.end();
-    const { matched, late, ...totals } = this.#totals;
     const mismatches = { ...this.#mismatches, ...(this.#audit.lost > 0 && { lost: this.#audit.lost }) };
     return {
-      totals: { ...totals, matches: Math.floor(matched / 2), unconfirmed: this.#audit.unconfirmed + late },
+      totals: { ...this.#soFar, unconfirmed: this.#audit.unconfirmed + this.#totals.late },
+      ...(this.#load && { load: this.#load }),
       latencies: Object.fromEntries([...this.#latencies].map(([name, histogram]) => [name, histogram.summary()])),
       ...{ errors: this.#errors, mismatches, samples: this.#samples },
     };

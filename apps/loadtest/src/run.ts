@@ -60,6 +60,7 @@ class Run {
   readonly #startedAt = performance.now();
   readonly #record = new RunRecord(this.#startedAt);
   readonly #advised = new Set<string>();
+  #sampleDueAt = this.#startedAt + sampleEveryMs;
   #complaints = 0;
   #sampled: (() => void)[] = [];
 
@@ -104,13 +105,22 @@ class Run {
     await this.#loaders.ask('start', index => [{ ...setup, index }]);
     await this.#untilReady();
     if (this.#signal.aborted) return undefined;
+    // Samples of their own, so that what happens under load is not mixed with what was before and comes after.
+    await this.#news();
     const from = now() + beginAfterMs;
     const share = perSecond / workers;
     // So that the workers take turns.
     const offsetMs = perSecond > 0 ? 1000 / perSecond : 0;
+    const beginsAt = performance.now() + from - now();
+    if (this.#options.findLimit === undefined) this.#record.beginLoad(beginsAt);
     await this.#loaders.ask('load', index => [{ at: from + index * offsetMs, durationMs, perSecond: share }]);
     if (this.#options.findLimit !== undefined) return this.#findLimit(this.#options.findLimit);
+    this.#sampleDueAt = beginsAt + sampleEveryMs;
     await this.#wait(from + durationMs - now());
+    await this.#loaders.ask('stop', () => []);
+    const endedAt = performance.now();
+    await this.#news();
+    this.#record.endLoad(endedAt);
     return undefined;
   }
 
@@ -174,13 +184,20 @@ class Run {
 
   /** Asks the workers every second, until told that it is enough. */
   async #sample(over: AbortSignal): Promise<void> {
-    for (let next = this.#startedAt + sampleEveryMs; ; next += sampleEveryMs) {
-      const wait = Math.max(0, next - performance.now());
-      await delay(wait, undefined, { signal: over }).catch(() => undefined);
-      if (over.aborted) return;
-      this.#take(await this.#loaders.ask('news', () => []));
+    for (;;) {
+      // It may be put off meanwhile.
+      for (let wait = 1; wait > 0; wait = this.#sampleDueAt - performance.now()) {
+        await delay(this.#sampleDueAt - performance.now(), undefined, { signal: over }).catch(() => undefined);
+        if (over.aborted) return;
+      }
+      this.#sampleDueAt += sampleEveryMs;
+      await this.#news();
       this.#tellSampled();
     }
+  }
+
+  async #news(): Promise<void> {
+    this.#take(await this.#loaders.ask('news', () => []));
   }
 
   #take(news: LoaderNews[]): void {

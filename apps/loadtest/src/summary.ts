@@ -1,11 +1,14 @@
 import { formatBytes, formatCount, formatMs, formatShare, printable } from './format.ts';
+import { loadRates } from './load-rates.ts';
 import type { LoadReport } from './load-report.ts';
 import { serverTotals } from './server-totals.ts';
+import { wholeSeconds } from './thin-samples.ts';
 import { verdict } from './verdict.ts';
 
 /** What a run showed, as tables for a terminal or a log: no colours, and the verdict at the end. */
 export function summary(report: LoadReport): string {
-  const { scenario, targets, durationMs, samples } = report;
+  const { scenario, targets, durationMs, load } = report;
+  const samples = wholeSeconds(report.samples);
   const tables = [
     totals(report),
     latencies(report),
@@ -16,8 +19,9 @@ export function summary(report: LoadReport): string {
   ];
   const peak = (of: 'cpu' | 'loopDelayMs'): number =>
     samples.reduce((most, { loader }) => Math.max(most, loader[of]), 0);
+  const loadTime = load ? `, ${formatMs(load.to - load.from)} of it under load` : '';
   return [
-    `${printable(scenario)}, ${formatMs(durationMs)}, against ${targets.map(printable).join(', ')}`,
+    `${printable(scenario)}, ${formatMs(durationMs)}${loadTime}, against ${targets.map(printable).join(', ')}`,
     ...tables.filter(table => table.length > 1).map(columns),
     `The busiest process of the load tester used up to ${formatShare(peak('cpu'))} of a core; its event loop was up to ` +
       `${formatMs(peak('loopDelayMs'))} late.`,
@@ -27,10 +31,16 @@ export function summary(report: LoadReport): string {
 
 type Row = readonly string[];
 
-function totals({ totals, durationMs }: LoadReport): Row[] {
-  const rows = Object.entries(totals).filter(([, count]) => count > 0);
-  const perSecond = (count: number): string => formatCount(durationMs > 0 ? (count * 1000) / durationMs : 0);
-  return [['', 'in all', 'per second'], ...rows.map(([name, count]) => [name, formatCount(count), perSecond(count)])];
+function totals(report: LoadReport): Row[] {
+  const rows = Object.entries(report.totals).filter(([, count]) => count > 0);
+  const rates = loadRates(report);
+  if (Object.keys(rates).length === 0)
+    return [['', 'in all'], ...rows.map(([name, count]) => [name, formatCount(count)])];
+  const perSecond = (name: string): string => (rates[name] === undefined ? '' : formatCount(rates[name]));
+  return [
+    ['', 'in all', 'per second under load'],
+    ...rows.map(([name, count]) => [name, formatCount(count), perSecond(name)]),
+  ];
 }
 
 function latencies({ latencies }: LoadReport): Row[] {
@@ -49,8 +59,8 @@ function counts(title: string, byKind: Readonly<Record<string, number>>): Row[] 
   return [[title, ''], ...rows.map(([kind, count]) => [printable(kind), formatCount(count)])];
 }
 
-function servers({ samples }: LoadReport): Row[] {
-  const rows = serverTotals(samples).map(({ name, meanCpu, peakCpu, peakBytes }) => [
+function servers(report: LoadReport): Row[] {
+  const rows = serverTotals(report).map(({ name, meanCpu, peakCpu, peakBytes }) => [
     ...[printable(name), formatShare(meanCpu), formatShare(peakCpu), formatBytes(peakBytes)],
   ]);
   return [['server', 'CPU, mean', 'CPU, peak', 'memory, peak'], ...rows];

@@ -9,25 +9,32 @@ export interface ThinSamples {
   readonly each: number;
 }
 
+/** What is shorter than this goes to the sample before: a rate of so little time says nothing. */
+const leastMs = 500;
+
 /**
  * So few samples that they can be drawn, with rates in place of counts: each is the mean of a number of samples, and the
- * worst of their latencies. The rest of a second at the end would tell little by itself: it goes to the one before.
+ * worst of their latencies. The rest of a second before the load begins, and at the end, goes to the sample before.
  */
 export function thinSamples(samples: readonly Sample[], most: number): ThinSamples {
   const each = Math.max(1, Math.ceil(samples.length / most));
   const groups: Sample[][] = [];
   for (const [at, sample] of samples.entries()) {
     const group = groups.at(-1);
-    if (group && (at % each !== 0 || isRest(samples, at))) group.push(sample);
+    if (group && (at % each !== 0 || isRest(samples[at - 1], sample))) group.push(sample);
     else groups.push([sample]);
   }
   const merge = (group: readonly Sample[], at: number): Sample => merged(group, groups[at - 1]?.at(-1)?.at ?? 0);
   return { samples: groups.map(merge), each };
 }
 
-function isRest(samples: readonly Sample[], at: number): boolean {
-  const [before, last] = [samples[at - 1], samples[at]];
-  return at === samples.length - 1 && before !== undefined && last !== undefined && last.at - before.at < 500;
+/** The same for each second of a run. */
+export function wholeSeconds(samples: readonly Sample[]): readonly Sample[] {
+  return thinSamples(samples, samples.length).samples;
+}
+
+function isRest(before: Sample | undefined, { at }: Sample): boolean {
+  return before !== undefined && at - before.at < leastMs;
 }
 
 function merged(group: readonly Sample[], fromMs: number): Sample {

@@ -1,6 +1,7 @@
 import { formatCount, formatMs, formatShare, printable } from './format.ts';
 import type { LoadReport } from './load-report.ts';
 import { serverTotals } from './server-totals.ts';
+import { wholeSeconds } from './thin-samples.ts';
 
 /** A process that uses this share of its core, or whose event loop is this late, measures its own waiting too. */
 const busyShare = 0.9;
@@ -55,8 +56,8 @@ function limitFound({ found, steps }: NonNullable<LoadReport['limit']>): string 
 }
 
 /** A limit of servers that had nothing to do is the limit of something else. */
-function idleServers({ limit, samples }: LoadReport): string[] {
-  const servers = serverTotals(samples);
+function idleServers({ limit, ...report }: LoadReport): string[] {
+  const servers = serverTotals(report);
   const peak = Math.max(0, ...servers.map(({ peakCpu }) => peakCpu));
   if (!limit?.steps.some(({ saturated }) => saturated === 'server') || servers.length === 0 || peak >= busyShare / 2) {
     return [];
@@ -67,7 +68,8 @@ function idleServers({ limit, samples }: LoadReport): string[] {
   ];
 }
 
-function busyLoader({ samples }: LoadReport): string[] {
+function busyLoader(report: LoadReport): string[] {
+  const samples = wholeSeconds(report.samples);
   const busy = samples.filter(({ loader }) => loader.cpu >= busyShare || loader.loopDelayMs >= lateMs).length;
   if (busy === 0 || busy < samples.length * busyPart) return [];
   return [

@@ -33,6 +33,15 @@ describe('the search for the limit', () => {
     expect(because).toMatch(/^Only 50 % of what was due was done in time at/);
   });
 
+  it('does not take a single bad moment for the limit', async () => {
+    let steps = 0;
+    const { found } = await search(rate => {
+      steps += 1;
+      return world({ server: steps === 3 ? 0 : 1234 })(rate);
+    });
+    expect(found).toBeGreaterThan(1234 * 0.88);
+  });
+
   it('says that the loader is the limit', async () => {
     const { because, steps } = await search(world({ server: 5000, loader: 1000 }));
     expect(because).toMatch(/^The load tester itself could do no more/);

@@ -10,6 +10,13 @@ export function inventedReport({ seconds = 60, nodes = 2 }: InventedOptions = {}
   const random = randomNumbers();
   const samples = Array.from({ length: seconds }, (_, at) => inventedSample(at, nodes, random));
   const sum = (of: (sample: Sample) => number): number => samples.reduce((total, sample) => total + of(sample), 0);
+  const totals = {
+    connects: sum(({ connects }) => connects),
+    matches: sum(({ matches }) => matches),
+    sent: sum(({ sent }) => sent),
+    delivered: sum(({ delivered }) => delivered),
+    disconnects: 0,
+  };
   return {
     version: 1,
     scenario: 'chat',
@@ -18,13 +25,8 @@ export function inventedReport({ seconds = 60, nodes = 2 }: InventedOptions = {}
     startedAt: '2026-03-14T15:09:26.535Z',
     durationMs: seconds * 1000,
     interrupted: false,
-    totals: {
-      connects: sum(({ connects }) => connects),
-      matches: sum(({ matches }) => matches),
-      sent: sum(({ sent }) => sent),
-      delivered: sum(({ delivered }) => delivered),
-      disconnects: 0,
-    },
+    totals,
+    load: { from: 0, to: seconds * 1000, totals },
     latencies: {
       connect: { count: 2000, mean: 9.4, p50: 6.1, p90: 19, p99: 61, p999: 88, max: 104 },
       match: { count: sum(({ matches }) => matches), mean: 210, p50: 96, p90: 540, p99: 1430, p999: 2210, max: 2480 },
@@ -52,8 +54,9 @@ export function inventedLimitReport(): LoadReport {
     p99,
     saturated,
   });
+  const { load: _, ...report } = inventedReport();
   return {
-    ...inventedReport(),
+    ...report,
     scenario: 'relay',
     limit: {
       steps: [

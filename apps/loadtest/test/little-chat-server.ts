@@ -13,7 +13,7 @@ export class LittleChatServer {
   readonly #io: Server<ClientEvents, ServerEvents>;
   readonly #partners = new Map<ChatSocket, ChatSocket>();
   readonly #all = new Set<ChatSocket>();
-  readonly #relay: (message: number, deliver: () => void, to: { stranger: () => void }) => void;
+  readonly #relay: NonNullable<LittleChatServerOptions['relay']>;
   #waiting: ChatSocket | undefined;
   #sessions = 0;
   #messages = 0;
@@ -36,10 +36,14 @@ export class LittleChatServer {
         const partner = this.#partners.get(socket);
         const stranger = [...this.#all].find(each => each !== socket && each !== partner);
         this.#messages += 1;
+        let answers = true;
         this.#relay(this.#messages, () => partner?.emit('message', payload), {
           stranger: () => stranger?.emit('message', payload),
+          silence: () => {
+            answers = false;
+          },
         });
-        acknowledge?.({ ok: true, id, at });
+        if (answers) acknowledge?.({ ok: true, id, at });
       });
     });
   }
@@ -73,8 +77,8 @@ export interface LittleChatServerOptions {
   /** Lets nobody in, with this code. */
   refusal?: ErrorCode;
   /**
-   * Called for each message with its number among all, from 1, and what delivers it to the partner, or to a stranger. By
-   * default it is delivered to the partner.
+   * Called for each message with its number among all, from 1, and what delivers it to the partner, or to a stranger, or keeps
+   * its sender without an answer. By default it is delivered to the partner.
    */
-  relay?: (message: number, deliver: () => void, to: { stranger: () => void }) => void;
+  relay?: (message: number, deliver: () => void, or: { stranger: () => void; silence: () => void }) => void;
 }

@@ -123,6 +123,12 @@ describe('a load test of a chat node', () => {
     const made = await report();
     expect(made).toMatchObject({ scenario, targets: [node.url], interrupted: false, mismatches: {}, errors: {} });
     expect(made.samples.reduce((sum, { sent }) => sum + sent, 0)).toBe(made.totals.sent);
+    // All is sent while the load is on, and that is as long as it was to be.
+    expect(made.load?.totals.sent).toBe(made.totals.sent);
+    const { from = 0, to = 0 } = made.load ?? {};
+    expect(to - from).toBeGreaterThanOrEqual(scenario === 'storm' ? 1999 : 799);
+    expect(from).toBeGreaterThan(0);
+    expect(to).toBeLessThan(made.durationMs);
     check(made);
     expect(await readFile(html, 'utf8')).toMatch(/^<!doctype html>/i);
   });

@@ -13,6 +13,18 @@ describe('summary', () => {
     expect(text).not.toContain('mismatches');
   });
 
+  it('counts rates while the load was on, and none where that is not known', () => {
+    const { load, totals, ...report } = inventedReport();
+    const text = summary({
+      ...report,
+      totals,
+      load: { from: 10_000, to: 20_000, totals: { ...totals, sent: 12_340 } },
+    });
+    expect(text).toMatch(/^chat, 60 s, 10 s of it under load, against /);
+    expect(text).toMatch(/^ +sent +4\d\d,\d{3} +1,234$/m);
+    expect(summary({ ...report, totals })).not.toContain('per second');
+  });
+
   it('shows the steps of a search for the limit', () => {
     const text = summary(inventedLimitReport());
     expect(text).toMatch(/^ +16,000 +2\.4 s +server$/m);

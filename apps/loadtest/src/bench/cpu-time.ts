@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { descendants } from '@passerby/cluster';
+import { readCpuTimeUs } from '../linux-processes.ts';
 
 export interface Metered<Result, Group extends string> {
   result: Result;
@@ -32,41 +33,13 @@ function growth(before: ReadonlyMap<number, number> = new Map(), after: Readonly
 }
 
 /**
- * The CPU time that a process and each of all processes below it has used since it began, with all its threads, in µs. The
- * kernel counts it in ns. Threads and processes that have ended are not in it; our servers keep theirs, but for a few of
- * PostgreSQL's.
+ * The CPU time that a process and each of all processes below it has used since it began, in µs. Those that have ended are
+ * not in it; our servers keep theirs, but for a few of PostgreSQL's.
  */
 function cpuTimes(pid: number): Map<number, number> {
-  if (tasksOf(pid).length === 0) throw new Error(`Nothing tells what the process ${pid} has used.`);
-  return new Map([pid, ...descendants(pid)].map(each => [each, ownCpuTimeUs(each)]));
-}
-
-function ownCpuTimeUs(pid: number): number {
-  return sum(tasksOf(pid).map(task => Number(contents(`${task}/schedstat`).split(' ', 1)[0]) / 1000));
-}
-
-function descendants(pid: number): number[] {
-  const children = tasksOf(pid).flatMap(task => contents(`${task}/children`).split(' ').filter(Boolean).map(Number));
-  return children.flatMap(child => [child, ...descendants(child)]);
-}
-
-function tasksOf(pid: number): string[] {
-  const folder = `/proc/${pid}/task`;
-  return ifThere(() => readdirSync(folder), []).map(id => `${folder}/${id}`);
-}
-
-function contents(file: string): string {
-  return ifThere(() => readFileSync(file, 'utf8'), '');
-}
-
-/** Reads what may be of a thread or a process that has just ended. */
-function ifThere<Result>(read: () => Result, otherwise: Result): Result {
-  try {
-    return read();
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return otherwise;
-    throw error;
-  }
+  const own = readCpuTimeUs(pid);
+  if (own === undefined) throw new Error(`Nothing tells what the process ${pid} has used.`);
+  return new Map([[pid, own], ...descendants(pid).map(each => [each, readCpuTimeUs(each) ?? 0] as const)]);
 }
 
 export function sum(values: readonly number[]): number {

@@ -9,18 +9,19 @@ export interface FlowOptions {
 
 export interface Flowed {
   messages: number;
-  /** From the sending to the arrival, in ms. */
+  /** From the moment at which the message was due to its arrival, in ms. */
   latenciesMs: Float64Array;
-  /** By how much the loader was late to send, in ms. */
+  /** By how much the loader was late to send, in ms; this is part of the latency. */
   latenessMs: Float64Array;
 }
 
 /**
  * Pairs send at a fixed rate, whatever comes back: the load does not slow down for a slow server. Messages are due at random
- * moments (a Poisson process) and are sent by a timer of 1 ms; a side is drawn for each.
+ * moments (a Poisson process) and are sent by a timer of 1 ms; a side is drawn for each. A latency counts from the moment that
+ * was due, so that neither a server nor a loader that is behind hides what had to wait.
  */
 export async function flow(
-  pairs: readonly PairOfClients[],
+  pairs: readonly Pick<PairOfClients, 'send' | 'onSend' | 'onMessage' | 'onFault'>[],
   { messagesPerSecond, seconds }: FlowOptions,
 ): Promise<Flowed> {
   const count = Math.round(messagesPerSecond * seconds);
@@ -28,25 +29,32 @@ export async function flow(
   const latenessMs = new Float64Array(count);
   let arrived = 0;
   let sent = 0;
+  let dueAt = performance.now();
   return new Promise((resolve, reject) => {
+    const over = () => {
+      clearTimeout(tooLate);
+      clearInterval(ticks);
+    };
+    const fail = (error: Error) => {
+      over();
+      reject(error);
+    };
     const tooLate = setTimeout(
-      () => reject(new Error(`Of ${count} messages ${count - arrived} did not arrive.`)),
+      () => fail(new Error(`Of ${count} messages ${count - arrived} did not arrive.`)),
       seconds * 1000 + waitForLastMs,
     );
     for (const pair of pairs) {
-      const sentAt: [number[], number[]] = [[], []];
-      pair.onFault = reject;
-      pair.onSend = from => void sentAt[from].push(performance.now());
+      const dueTimes: [number[], number[]] = [[], []];
+      pair.onFault = fail;
+      pair.onSend = from => void dueTimes[from].push(dueAt);
       pair.onMessage = from => {
-        latenciesMs[arrived] = performance.now() - (sentAt[from].shift() ?? Number.NaN);
+        latenciesMs[arrived] = performance.now() - (dueTimes[from].shift() ?? Number.NaN);
         arrived += 1;
         if (arrived < count) return;
-        clearTimeout(tooLate);
-        clearInterval(ticks);
+        over();
         resolve({ messages: count, latenciesMs, latenessMs });
       };
     }
-    let dueAt = performance.now();
     const ticks = setInterval(() => {
       for (let now = performance.now(); dueAt <= now && sent < count; now = performance.now()) {
         latenessMs[sent] = now - dueAt;

@@ -10,13 +10,17 @@ const help = `npm run bench [-- options]: measures Passerby beside what it is co
 ${Object.keys(scenarios)
   .map(name => `                            ${name}`)
   .join('\n')}
-  --repeat 5              how many rounds
+  --repeat 5              how many rounds; four times as many where they are short, three at most where servers start anew
   --json FILE             write all figures of all rounds to a file
   --quick                 little work and one round, to see that it runs: the figures are of no use
   --help                  this
 
 It takes about a quarter of an hour. Other work on the machine makes the spread wider; CPU times bear that better than
-rates do.`;
+rates do. Ctrl-C ends it at once, and shows what there is.`;
+
+const stop = new AbortController();
+// All is ended at the first of them. The others, such as those that npm passes on, change nothing.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
 
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
@@ -24,12 +28,16 @@ try {
   const options = parseOptions(process.argv.slice(2), Object.keys(scenarios));
   if (options.help) say(help);
   else {
-    const report = await runBench(options, say);
-    const { machine, repeat, rows, failures } = report;
-    say(`\n${machine}; ${repeat} rounds: median (least–greatest), ratios within each round.\n\n${table(rows)}`);
+    const report = await runBench({ ...options, signal: stop.signal }, say);
+    const { machine, rows, failures, interrupted } = report;
+    say(`\n${machine}: median (least–greatest), ratios within each round.\n\n${table(rows)}`);
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
     const failed = Object.keys(failures);
     if (failed.length > 0) throw new Error(`Not measured: ${failed.join(', ')}. The reasons are above.`);
+    if (interrupted) {
+      say('\nIt was interrupted: this is what there was until then.');
+      process.exitCode = 130;
+    }
   }
 } catch (error) {
   process.stderr.write(`${error instanceof OptionsError ? error.message : (error as Error).stack}\n`);

@@ -6,7 +6,8 @@ import type { Matcher } from './matcher.ts';
 import { PasserbyMatcher, type PasserbyMatcherOptions } from './passerby-matcher.ts';
 import { serveCommands } from './serve-commands.ts';
 
-const inFlight = 200;
+/** How many searches, ends and writes are on their way at once, unless told otherwise. */
+const usualAtOnce = 200;
 
 let matcher: Matcher | undefined;
 let passerby: PasserbyMatcher | undefined;
@@ -33,10 +34,13 @@ const commands = {
     idle = users(1000);
   },
 
-  /** Users search, and end the chat as soon as they have one, until there were so many chats. */
-  async match({ matches }: { matches: number }): Promise<void> {
+  /**
+   * Users search, and end the chat as soon as they have one, until there were so many chats.
+   * @returns how many there were: some more, as searches were on their way at the end
+   */
+  async match({ matches, atOnce = usualAtOnce }: { matches: number; atOnce?: number }): Promise<number> {
     let left = matches;
-    await together(async () => {
+    await together(atOnce, async () => {
       while (left > 0) {
         const [userId = ''] = idle.splice(0, 1);
         const partnerId = await matcher?.search(userId);
@@ -46,6 +50,7 @@ const commands = {
         idle.push(userId, partnerId);
       }
     });
+    return matches - left;
   },
 
   /** Waits until PostgreSQL knows. */
@@ -56,7 +61,7 @@ const commands = {
   /** New users find each other and stay in their chats. */
   async fill({ count }: { count: number }): Promise<void> {
     let left = count;
-    await together(async () => {
+    await together(usualAtOnce, async () => {
       while (left-- > 0) await matcher?.search(newUser());
       passerby?.forgetUsers();
     });
@@ -65,7 +70,7 @@ const commands = {
   /** So many idle users search, one after the other all get a partner. See `endAll`. */
   async search({ count }: { count: number }): Promise<void> {
     const searching = idle.splice(0, count);
-    await together(async () => {
+    await together(usualAtOnce, async () => {
       for (let userId = searching.pop(); userId !== undefined; userId = searching.pop()) {
         const partnerId = await matcher?.search(userId);
         if (partnerId !== undefined) found.push([userId, partnerId]);
@@ -83,9 +88,9 @@ const commands = {
   },
 
   /** Writes so many sessions as rows, each created and updated. */
-  async write({ count }: { count: number }): Promise<void> {
+  async write({ count, atOnce = usualAtOnce }: { count: number; atOnce?: number }): Promise<void> {
     let left = count;
-    await together(async () => {
+    await together(atOnce, async () => {
       while (left-- > 0) await sessions?.end((await sessions?.begin(newUser(), newUser())) ?? '');
     });
   },
@@ -95,8 +100,8 @@ export type MatchCommands = typeof commands;
 
 serveCommands(commands);
 
-async function together(work: () => Promise<void>): Promise<void> {
-  await Promise.all(Array.from({ length: inFlight }, work));
+async function together(atOnce: number, work: () => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: atOnce }, work));
 }
 
 function users(count: number): string[] {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import { connect } from './connect.ts';
 import { metered, sum } from './cpu-time.ts';
 import { inRounds } from './in-rounds.ts';
 import { type MatchProcess, startMatcher } from './match-process.ts';
@@ -25,14 +25,15 @@ export const matching: Scenario = async bench => {
     await naive.tell('startNaive', { redisUrl: naiveRedis.url, databaseUrl: postgres.url });
     const turn =
       (worker: MatchProcess, servers: { redis: number[]; recording: number[] }, count: number) => async () => {
-        const { cpuUs, seconds } = await metered({ matcher: [worker.pid], ...servers }, async () => {
-          await worker.tell('match', { matches: count });
+        const { result, cpuUs, seconds } = await metered({ matcher: [worker.pid], ...servers }, async () => {
+          const made = await worker.tell('match', { matches: count });
           await worker.tell('recorded');
+          return made;
         });
         const [matcher = 0, redis = 0, recording = 0] = [cpuUs.matcher, cpuUs.redis, cpuUs.recording].map(
-          us => us / count,
+          us => us / result,
         );
-        return { perSecond: count / seconds, all: matcher + redis + recording, matcher, redis, recording };
+        return { perSecond: result / seconds, all: matcher + redis + recording, matcher, redis, recording };
       };
     const { redis, recording } = passerby.processes;
     const naiveServers = { redis: [pidOf(naiveRedis.process)], recording: [pidOf(postgres.process)] };
@@ -66,14 +67,13 @@ export const recording: Scenario = async bench => {
   ]);
   const ours = startMatcher();
   const naive = startMatcher();
-  const redis = new Redis(passerby.redisUrl);
+  const redis = connect(passerby.redisUrl);
   try {
     // In another pool, which no recorder watches, until its outbox is handed over.
     await ours.tell('startPasserby', { redisUrl: passerby.redisUrl, prefix: 'aside' });
     await naive.tell('startNaive', { redisUrl: unused.url, databaseUrl: postgres.url });
     const record = async () => {
-      const count = sessions.passerby * scale;
-      await ours.tell('match', { matches: count });
+      const count = await ours.tell('match', { matches: sessions.passerby * scale });
       const { cpuUs, seconds } = await metered(passerby.processes, async () => {
         await redis.rename(outboxKey('aside'), outboxKey('passerby'));
         while ((await redis.xlen(outboxKey('passerby'))) > 0) await delay(5);

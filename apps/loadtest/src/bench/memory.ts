@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocket } from 'ws';
+import { type ProcessMemory, readMemory } from '../linux-processes.ts';
 
 const settleMs = 500;
 
@@ -27,14 +27,17 @@ export async function collectGarbage(pid: number, inspectPort: number): Promise<
 
 /** What a process has in memory (RSS), in bytes. */
 export function memoryOf(pid: number): number {
-  return kilobytes(pid, 'VmRSS') * 1024;
+  const { ownBytes, sharedBytes } = memory(pid);
+  return ownBytes + sharedBytes;
 }
 
 /** The most that it ever had, in bytes. */
 export function peakMemoryOf(pid: number): number {
-  return kilobytes(pid, 'VmHWM') * 1024;
+  return memory(pid).peakBytes;
 }
 
-function kilobytes(pid: number, name: string): number {
-  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+function memory(pid: number): ProcessMemory {
+  const found = readMemory(pid);
+  if (!found) throw new Error(`Nothing tells what the process ${pid} has in memory.`);
+  return found;
 }

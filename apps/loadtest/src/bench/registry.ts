@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RedisServer } from '@passerby/cluster';
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { connect } from './connect.ts';
 import { metered } from './cpu-time.ts';
 import { inRounds } from './in-rounds.ts';
 import { type MatchProcess, startMatcher } from './match-process.ts';
@@ -34,7 +35,11 @@ export const search: Scenario = async bench => {
   const large = await registryOf(bench, present - idleUsers);
   bench.say(`${present} users are present, after ${((performance.now() - startedAt) / 1000).toFixed(0)} s.`);
   try {
-    const [inSmall = [], inLarge = []] = await inRounds(bench, [() => searchIn(small), () => searchIn(large)]);
+    const times = Math.max(2, goes * bench.scale);
+    const [inSmall = [], inLarge = []] = await inRounds(bench, [
+      () => searchIn(small, times),
+      () => searchIn(large, times),
+    ]);
     const all = (turns: typeof inSmall) => turns.map(({ cpuUs }) => cpuUs);
     const scripts = (turns: typeof inSmall) => turns.map(({ scriptUs }) => scriptUs);
     const users = (count: number) => `${count.toLocaleString('en-US')} present`;
@@ -76,7 +81,7 @@ async function registryOf(bench: Bench, users: number, resuming = false): Promis
   const server = await bench.servers.redis();
   const worker = startMatcher();
   await worker.tell('startPasserby', { redisUrl: server.url, nodes, resuming, idleUsers });
-  const redis = new Redis(server.url);
+  const redis = connect(server.url);
   const before = await infoOf(redis, 'memory', 'used_memory');
   const batch = 50_000;
   for (let filled = 0; filled < users; filled += batch) {
@@ -92,11 +97,14 @@ async function untilQuiet(redis: Redis): Promise<void> {
   while ((await infoOf(redis, 'persistence', 'aof_rewrite_in_progress')) > 0) await delay(100);
 }
 
-async function searchIn({ server, redis, worker }: Registry): Promise<{ cpuUs: number; scriptUs: number }> {
+async function searchIn(
+  { server, redis, worker }: Registry,
+  times: number,
+): Promise<{ cpuUs: number; scriptUs: number }> {
   const pid = server.process.pid ?? Number.NaN;
   let cpuUs = 0;
   let scriptUs = 0;
-  for (let go = 0; go < goes; go++) {
+  for (let time = 0; time < times; time++) {
     const scriptsBefore = await scriptTimeUs(redis);
     const used = await metered({ redis: [pid] }, () => worker.tell('search', { count: searching }));
     scriptUs += (await scriptTimeUs(redis)) - scriptsBefore;
@@ -104,7 +112,7 @@ async function searchIn({ server, redis, worker }: Registry): Promise<{ cpuUs: n
     await worker.tell('endAll');
     await redis.del('passerby:{lobby}:outbox');
   }
-  return { cpuUs: cpuUs / goes / searching, scriptUs: scriptUs / goes / searching };
+  return { cpuUs: cpuUs / times / searching, scriptUs: scriptUs / times / searching };
 }
 
 async function scriptTimeUs(redis: Redis): Promise<number> {

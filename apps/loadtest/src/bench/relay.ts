@@ -6,11 +6,19 @@ import type { Goal, Row } from './row.ts';
 import type { Bench, Scenario } from './scenario.ts';
 import type { Contestant } from './servers.ts';
 
-/** How many pairs play, and so how many messages are in flight. */
+/** How many pairs play, and so how many messages are in flight; and the fewest that do when little is to be done. */
 const pairs = 200;
-const messages = 20_000;
-/** How long nodes are watched while they do nothing. */
+const fewestPairs = 20;
+/** In each turn. Many short turns are disturbed less than a few long ones: what disturbs is in few of them. */
+const messages = 5_000;
+const roundsEach = 4;
+/** The nodes on which the pairs are, and all that there are where most have nothing to do with the chats. */
+const nodesOfPairs = 2;
+const allNodes = 8;
+const allNodesAtLeast = 3;
+/** Nodes that do nothing are watched for this long in each round. */
 const idleMs = 3000;
+const idleMsAtLeast = 300;
 
 /** What one contestant did in one round: µs of CPU per message, of all servers and of some, and messages per second. */
 interface Turn {
@@ -64,32 +72,40 @@ export const relayBetweenTwo: Scenario = async bench => {
 };
 
 export const relayAmongEight: Scenario = async bench => {
-  const { servers } = bench;
+  const { servers, scale } = bench;
+  const nodes = Math.max(allNodesAtLeast, Math.round(allNodes * scale));
   const [passerby, classic, sharded, two] = await Promise.all([
-    servers.passerby({ nodes: 8 }),
-    servers.competitor('classic', { nodes: 8 }),
-    servers.competitor('sharded', { nodes: 8 }),
+    servers.passerby({ nodes }),
+    servers.competitor('classic', { nodes }),
+    servers.competitor('sharded', { nodes }),
     servers.passerby({ nodes: 2 }),
   ]);
   const turns = await relayInRounds(bench, [passerby, classic, sharded, two]);
+  const [oursAtRest = [], othersAtRest = []] = await idleCosts(bench, [passerby, classic]);
   const row = (other: Contestant, name: string, unit: string, part: keyof Turn, goal?: Goal) =>
-    compare(turns, [passerby, other], { what: `relay with 8 nodes, the chat on 2, ${name}`, unit, part, goal });
+    compare(turns, [passerby, other], { what: `relay with ${nodes} nodes, the chat on 2, ${name}`, unit, part, goal });
   return [
     row(classic, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 0.4 }),
     row(two, 'CPU per message', 'µs', 'all', { of: 'ratio', atMost: 1.05 }),
     row(sharded, 'CPU per message', 'µs', 'all'),
     row(classic, 'rate', 'messages/s', 'perSecond'),
     {
-      ...{ what: 'CPU of a node that does nothing', unit: 'ms/s', ours: [await idleCost(passerby)] },
-      other: { name: classic.name, values: [await idleCost(classic)] },
+      ...{ what: 'CPU of a node that does nothing', unit: 'ms/s', ours: oursAtRest },
+      other: { name: classic.name, values: othersAtRest },
     },
   ];
 };
 
-/** What each node uses when there is nothing to do, in ms of CPU per second. */
-async function idleCost({ processes }: Contestant): Promise<number> {
-  const { cpuUs, seconds } = await metered({ nodes: processes.nodes }, () => delay(idleMs));
-  return cpuUs.nodes / 1000 / seconds / processes.nodes.length;
+/** What a node on which nobody ever was uses when there is nothing to do, in ms of CPU per second; of all at the same time. */
+async function idleCosts(bench: Bench, contestants: readonly Contestant[]): Promise<number[][]> {
+  const groups = contestants.map(({ processes }) => processes.nodes.slice(nodesOfPairs));
+  // The first round is for the others to settle.
+  const rounds = await inRounds({ ...bench, say: () => {} }, [
+    () => metered(Object.fromEntries(groups.entries()), () => delay(Math.max(idleMsAtLeast, idleMs * bench.scale))),
+  ]);
+  const costOf = (pids: readonly number[], index: number) =>
+    rounds.flat().map(({ cpuUs, seconds }) => (cpuUs[index] ?? Number.NaN) / 1000 / seconds / pids.length);
+  return groups.map(costOf);
 }
 
 /** Each contestant relays, in turn, for pairs of clients that stay connected the whole time. */
@@ -100,11 +116,11 @@ async function relayInRounds(bench: Bench, contestants: Contestant[]): Promise<M
       contestants.map(async contestant => {
         const load = startLoad();
         loads.push(load);
-        await load.tell('connectPairs', { ...contestant, count: pairs });
+        await load.tell('connectPairs', { ...contestant, count: Math.max(fewestPairs, pairs * bench.scale) });
         return () => relay(contestant, load, messages * bench.scale);
       }),
     );
-    const results = await inRounds(bench, turns);
+    const results = await inRounds({ ...bench, repeat: bench.repeat * roundsEach }, turns);
     return new Map(contestants.map((contestant, index) => [contestant, results[index] ?? []]));
   } finally {
     await Promise.all(loads.map(load => load.stop()));

@@ -8,6 +8,8 @@ export interface Bench {
   repeat: number;
   /** The share of the full amount of work to do, from 0 to 1. */
   scale: number;
+  /** Ends the measuring: the processes are killed, and the rounds that were complete are all there is. */
+  signal: AbortSignal;
   /** Tells what is going on, in a sentence. */
   say: (sentence: string) => void;
 }

@@ -10,6 +10,7 @@ interface Session {
 interface Welcome {
   token: string;
   resumed: boolean;
+  graceMs: number;
   session?: Session;
 }
 
@@ -17,6 +18,8 @@ interface Welcome {
 export interface StormCounts {
   /** What was tried again: connections that failed, were refused or ended by the server, and messages not passed on. */
   retries: number;
+  /** Users who were away for longer than the server waits, or whose partners were: their chats are over, as they should be. */
+  tooLate: number;
   /** What must not happen, in sentences. */
   violations: string[];
 }
@@ -33,6 +36,8 @@ export class StormUser {
   #session: Session | undefined;
   #stays = false;
   #here = false;
+  #cutAt = 0;
+  #graceMs = Number.POSITIVE_INFINITY;
   readonly #received = new Set<string>();
 
   constructor(counts: StormCounts) {
@@ -72,6 +77,7 @@ export class StormUser {
   /** Drops the connection without a word. */
   cut(): void {
     this.#here = false;
+    this.#cutAt = performance.now();
     this.#client?.cut();
   }
 
@@ -105,7 +111,7 @@ export class StormUser {
           this.#session = { sessionId };
         },
         message: (message: Session & { message: string }) => this.#receive(message),
-        partner_left: () => this.#left(),
+        partner_left: ({ reason }: { reason: string }) => this.#left(reason),
       };
       Client.connect(this.#port, listeners, { resume: this.#token ?? true }).then(client => {
         this.#client = client;
@@ -115,9 +121,14 @@ export class StormUser {
     if (!this.#session) this.#search();
   }
 
-  #enter({ token, resumed, session }: Welcome): void {
-    if (this.#stays && !resumed) this.#violation('A user was not known any more.');
-    else if (this.#stays && session?.sessionId !== this.sessionId) this.#violation('A user came back to another chat.');
+  #enter({ token, resumed, graceMs, session }: Welcome): void {
+    if (this.#stays && session?.sessionId !== this.sessionId) {
+      // The server hears of the end after this client, and waits from then on; all partners were cut off at the same moment.
+      if (performance.now() - this.#cutAt >= this.#graceMs) this.#counts.tooLate += 1;
+      else if (!resumed) this.#violation('A user was not known any more.');
+      else this.#violation(session ? 'A user came back to another chat.' : 'A chat ended while its users were away.');
+    }
+    this.#graceMs = graceMs;
     this.#token = token;
     this.#session = session && { sessionId: session.sessionId };
   }
@@ -135,8 +146,9 @@ export class StormUser {
     }
   }
 
-  #left(): void {
-    if (this.#stays) this.#violation('A chat ended.');
+  #left(reason: string): void {
+    if (this.#stays && reason === 'timeout') this.#counts.tooLate += 1;
+    else if (this.#stays) this.#violation(`A chat ended: ${reason}.`);
     this.#session = undefined;
     this.#search();
   }

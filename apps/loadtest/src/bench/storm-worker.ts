@@ -7,13 +7,14 @@ const connectingAtOnce = 100;
 const arriveWithinMs = 30_000;
 const inChatWithinMs = 120_000;
 
-let counts: StormCounts = { retries: 0, violations: [] };
+const nothing = (): StormCounts => ({ retries: 0, tooLate: 0, violations: [] });
+let counts = nothing();
 let users: StormUser[] = [];
 
 const commands = {
   /** Connects users, in turn to each port, and waits until all are in chats. */
   async connect({ ports, count }: { ports: number[]; count: number }): Promise<void> {
-    counts = { retries: 0, violations: [] };
+    counts = nothing();
     users = Array.from({ length: count }, () => new StormUser(counts));
     const queue = [...users.entries()];
     const one = async () => {
@@ -33,7 +34,7 @@ const commands = {
   },
 
   /** Each user says something to the partner. Whatever does not arrive, or arrives wrongly, is a violation. */
-  async talk(): Promise<{ retries: number; violations: string[]; sessions: number }> {
+  async talk(): Promise<StormCounts & { sessions: number }> {
     await Promise.all(users.map(user => user.say()));
     const giveUpAt = performance.now() + arriveWithinMs;
     const missing = () => users.filter(user => !user.hasHeard).length;

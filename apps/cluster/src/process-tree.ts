@@ -11,7 +11,8 @@ export function signalTree(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-function descendants(pid: number): number[] {
+/** All processes below a process, from the top; none where there is no /proc. */
+export function descendants(pid: number): number[] {
   const found = [pid];
   const parents = readParents();
   for (const ancestor of found) {

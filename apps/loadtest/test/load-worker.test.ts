@@ -1,0 +1,47 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { now } from '../src/clock.ts';
+import { LoadWorker } from '../src/load-worker.ts';
+import { LittleChatServer } from './little-chat-server.ts';
+
+/** Two users write 20 messages to each other, of which the server leaves some without an answer; it delivers all. */
+async function settled({ silent, complete }: { silent: readonly number[]; complete: boolean }) {
+  const server = await LittleChatServer.start({
+    relay: (message, deliver, { silence }) => {
+      if (silent.includes(message)) silence();
+      deliver();
+    },
+  });
+  const worker = new LoadWorker();
+  try {
+    worker.start({
+      ...{ scenario: 'relay', run: 'r1', targets: [server.url], users: 2, index: 0, workers: 1 },
+      ...{ messageCharacters: 100, talkMs: 0, at: now(), rampMs: 0 },
+    });
+    await worker.ready();
+    worker.load({ at: now(), durationMs: 200, perSecond: 100 });
+    const isOver = () => worker.underway().received >= 20;
+    while (!isOver()) await delay(5);
+    worker.stop();
+    const { tally, complaints, sides } = worker.settle(complete);
+    return { mismatches: tally.mismatches, complaints, sides };
+  } finally {
+    worker.close();
+    await server.close();
+  }
+}
+
+describe('messages without an answer', () => {
+  it('are a mismatch, once for each user and session, when all had time to be answered', async () => {
+    const { mismatches, complaints, sides } = await settled({ silent: [2, 3, 4, 9], complete: true });
+    const numbers = sides.map(({ unanswered }) => unanswered.length);
+    expect(numbers.reduce((sum, count) => sum + count)).toBe(4);
+    const users = numbers.filter(count => count > 0);
+    expect(mismatches).toEqual({ unanswered: users.length });
+    expect(complaints).toEqual(users.map(() => 'A message in session-1 was never answered.'));
+  });
+
+  it('are none when all are answered, or when there was no time for it', async () => {
+    expect((await settled({ silent: [], complete: true })).mismatches).toEqual({});
+    expect((await settled({ silent: [2], complete: false })).mismatches).toEqual({});
+  });
+});
