@@ -238,6 +238,17 @@ describe('the checker', () => {
       expect(frozen.over('s', 30, 'bob').found()).toEqual(['not told']);
     });
 
+    it('is told within the bound when a node dies, for however long that is', () => {
+      const killed = (seconds: number) =>
+        history()
+          .pair('s', 2, 'ann', 'bob')
+          .fault({ at: 10_000, healedAt: 14_000, name: 'node-kill', halts: ['node-1#1'] })
+          .add({ kind: 'gone', at: 10_010, user: 'ann', how: 'lost' })
+          .over('s', seconds, 'bob');
+      expect(killed(18.1).found()).toEqual(['not told']);
+      expect(killed(17).verdict().toldDelays).toEqual([{ at: 10_010, ms: 6990 }]);
+    });
+
     it('is told after the grace time of a goodbye that was lost with its node, which is counted', () => {
       const goodbye = (told: number, killed: number) =>
         new WrittenHistory()
@@ -406,11 +417,12 @@ describe('the checker', () => {
     });
 
     it('may miss what Redis lost, which is counted', () => {
-      const lost = chat()
-        .row({ ...row, endedAt: null })
-        .fault({ at: 10_000, healedAt: 11_000, losesData: true, redis: true });
+      const lost = chat().fault({ at: 10_000, healedAt: 11_000, losesData: true, redis: true });
+      lost.end.rows = [];
       expect(lost.found()).toEqual([]);
       expect([...lost.verdict().excused.values()]).toEqual([1]);
+      // Whose end was lost is closed by the recorder.
+      expect(lost.row({ ...row, endedAt: null }).found()).toEqual(['record']);
     });
   });
 

@@ -77,6 +77,8 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
       attach: userId => clients.attach(userId, socket),
       isOpen: () => socket.connected,
     });
+    // Whoever has nothing to say answers a ping, which comes after the welcome.
+    socket.conn.once('heartbeat', () => service.heard(userId));
     greet(userId);
     return userId;
   };

@@ -179,6 +179,22 @@ describe('connections that show the same user', () => {
   });
 });
 
+describe('a client that resumed and says nothing', () => {
+  it('makes the token before its present one worthless by answering a ping', async () => {
+    io.engine.opts.pingInterval = 50;
+    const first = await connect({ resume: true });
+    const { token } = await first.next('welcome');
+    await first.ask('search');
+    const silent = await connect({ resume: token });
+    expect(await silent.next('welcome')).toMatchObject({ resumed: true, state: 'waiting' });
+    await eventually(() => expect(store.calls).toContain('retireToken'));
+    const thief = await connect({ resume: token });
+    expect(await thief.next('welcome')).toMatchObject({ resumed: false, state: 'idle' });
+    expect(silent.socket.connected).toBe(true);
+    expect(silent.all('error')).toEqual([]);
+  });
+});
+
 describe('the limits of connections', () => {
   it('count a resume only for a connection that its address may open', async () => {
     connectionLimit = async () => {

@@ -223,7 +223,10 @@ export class ChatScreen {
     const chat = this.#chat;
     chat[command]().then(
       () => {
-        if (this.#pending === pending) this.#pending = undefined;
+        if (this.#pending !== pending) return;
+        this.#pending = undefined;
+        // The partner left before the match was told: to the user, the search goes on.
+        if (chat.state === 'idle' && this.#view.phase === 'searching') this.#carryOut('search');
       },
       error => {
         if (this.#pending === pending) this.#pending = undefined;

@@ -90,8 +90,10 @@ export class Chat {
   #conversation: Conversation | undefined;
   /** The session that a command of the user is about to end. */
   #leaving: string | undefined;
-  /** `endChat` is under way: it ends a session, too, that begins before the answer. */
-  #ending = false;
+  /** The session that was over last. */
+  #over: string | undefined;
+  /** What waits for its answer. `end_chat` ends a session, too, that begins before the answer. */
+  #underWay: Command | undefined;
   /** The last command, which the next one waits for. */
   #tail: Promise<unknown> = Promise.resolve();
 
@@ -143,7 +145,7 @@ export class Chat {
   /**
    * Looks for a partner. Like all commands it waits while there is no connection, and if the connection is lost before the
    * answer, it looks whether it was carried out, and if not, is sent again.
-   * @returns the state afterwards: `waiting` or `paired`
+   * @returns the state afterwards: `waiting`, `paired`, or `idle` if the partner has left by then, which `partnerLeft` tells
    * Rejects with a {@link ChatError}, such as `ALREADY_IN_CHAT` or `UNAVAILABLE`, or with the signal's reason.
    */
   search(options?: CommandOptions): Promise<ChatState> {
@@ -237,7 +239,8 @@ export class Chat {
     });
     connection.on('partner_left', left => {
       // A partner may leave so soon that the match was not even told: the user, who believes to wait, is idle then.
-      if (this.#in(left.sessionId) || this.#state === 'waiting') this.#partnerLeft(left);
+      const isSeeking = this.#state === 'waiting' || this.#underWay === 'search' || this.#underWay === 'skip';
+      if (this.#in(left.sessionId) || (isSeeking && left.sessionId !== this.#over)) this.#partnerLeft(left);
     });
     connection.on('announcement', announcement => this.#events.emit('announcement', announcement));
   }
@@ -294,7 +297,7 @@ export class Chat {
       },
     });
     this.#conversation = conversation;
-    if (this.#ending) this.#leaving = session.sessionId;
+    if (this.#underWay === 'end_chat') this.#leaving = session.sessionId;
     this.#save();
     this.#setState('paired');
     this.#events.emit('matched', session);
@@ -318,6 +321,7 @@ export class Chat {
 
   #partnerLeft(left: PartnerLeft): void {
     this.#leave();
+    this.#over = left.sessionId;
     this.#setState('idle');
     this.#events.emit('partnerLeft', left);
   }
@@ -335,6 +339,7 @@ export class Chat {
     const conversation = this.#conversation;
     if (!conversation) return;
     this.#conversation = undefined;
+    this.#over = conversation.session.sessionId;
     this.#save();
     conversation.end(new ChatError('NOT_IN_CHAT'));
   }
@@ -354,14 +359,14 @@ export class Chat {
         signal?.throwIfAborted();
         if (this.#isDone(command, sessionId, repeated)) return this.#state;
         if (command !== 'search') this.#leaving = this.session?.sessionId;
-        this.#ending = command === 'end_chat';
+        this.#underWay = command;
         const reply = await this.#ask(command);
         if (reply?.ok) return this.#state;
         if (reply) throw new ChatError(reply.error.code, reply.error.retryAfterMs);
       }
     } finally {
       this.#leaving = undefined;
-      this.#ending = false;
+      this.#underWay = undefined;
     }
   }
 
@@ -373,7 +378,7 @@ export class Chat {
         if (reply?.ok) this.#apply(reply as Ack<StateReply> & { ok: true });
         if (reply) {
           this.#leaving = undefined;
-          this.#ending = false;
+          this.#underWay = undefined;
         }
         resolve(reply);
       });

@@ -217,6 +217,19 @@ describe('a chat', () => {
     expect(first.all('partnerLeft')).toEqual([]);
   });
 
+  it('tells of a partner who left before the command that found them was answered', async () => {
+    const searching = open();
+    server.fates.search = ['left at once'];
+    expect(await searching.chat.search()).toBe('idle');
+    expect(searching.all('partnerLeft')).toEqual([[{ sessionId: 'unheard', reason: 'end' }]]);
+
+    const [skipping] = await pair();
+    server.fates.skip = ['left at once'];
+    expect(await skipping.chat.skip()).toBe('idle');
+    // The end that the user asked for is no news.
+    expect(skipping.all('partnerLeft')).toEqual([[{ sessionId: 'unheard', reason: 'end' }]]);
+  });
+
   it('tells what the operator announces', async () => {
     const first = open();
     await first.connected();

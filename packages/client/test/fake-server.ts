@@ -12,6 +12,8 @@ type Fate =
   | 'vanishes'
   /** A search is answered before the match is told, and both at once. */
   | 'matched right after'
+  /** A search finds a partner who leaves before the match is told. */
+  | 'left at once'
   /** Not available; answered only after the next message of whomever. */
   | 'refused after a message'
   | ErrorDetails;
@@ -192,6 +194,12 @@ export class FakeServer {
     if (fate === 'matched right after') {
       answer({ ok: true, state: 'waiting' });
       this.#search(user);
+      return;
+    }
+    if (fate === 'left at once') {
+      this.#part(user, 'skip');
+      socket.emit('partner_left', { sessionId: 'unheard', reason: 'end' });
+      answer({ ok: true, state: 'idle' });
       return;
     }
     const reply = this.#carryOut(user, event, fate === 'vanishes' ? undefined : args[0]);

@@ -143,6 +143,13 @@ export class ChatService {
     return this.#passages.resume(newUserId, token, arrival);
   }
 
+  /** The client is known to have its welcome: a token that the user had before is worth nothing any more. */
+  heard(userId: string): void {
+    this.#lease.check();
+    const user = this.#users.get(userId);
+    if (user?.isTokenNew) void this.#passages.retireToken(user);
+  }
+
   /** Looks for a partner. Rejects with `ALREADY_IN_CHAT`, which changes nothing, or `UNAVAILABLE`. */
   async search(userId: string): Promise<void> {
     const user = this.#user(userId);

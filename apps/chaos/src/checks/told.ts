@@ -138,7 +138,7 @@ function goodbyeWasLost({ user, goneAt = Infinity }: Stay, { users, faults }: Ti
 /** The bound counts from the cause; or from when nothing hinders any more: a fault between the two, or an own absence. */
 function deadlineOf(causeAt: number, stay: Stay, other: Stay, timeline: Timeline): number {
   const { users, faults, stalls, history } = timeline;
-  const { boundMs, leaseMs } = history.settings;
+  const { boundMs } = history.settings;
   const user = users.get(stay.user);
   const own = nodeAt(user, causeAt);
   const others = nodeAt(users.get(other.user), causeAt);
@@ -156,9 +156,8 @@ function deadlineOf(causeAt: number, stay: Stay, other: Stay, timeline: Timeline
       : 0;
     if (at <= deadline && knownAgainAt >= causeAt) laterOf(knownAgainAt);
     if (at > deadline || healedAt < causeAt) continue;
+    // Not one of the other side's node: that the node is found out, or heals, in time is part of the bound.
     if (redis || touches(fault, own)) laterOf(healedAt);
-    // The node of the other side cannot say that its user left; it loses its lease, if that lasts.
-    else if (touches(fault, others)) laterOf(Math.min(healedAt, Math.max(at, causeAt) + leaseMs));
   }
   for (const [downAt, upAt] of user?.downs ?? []) if (downAt <= deadline && upAt >= causeAt) laterOf(upAt);
   for (const { at, ms } of stalls) if (at >= causeAt && at <= deadline) deadline += ms;
