@@ -222,7 +222,7 @@ export class Chat {
         this.#save();
       });
     });
-    connection.on('delivered', receipt => this.#in(receipt.sessionId)?.outgoing.receive(receipt));
+    connection.on('delivered', receipt => this.#in(receipt.sessionId)?.takeReceipt(receipt));
     connection.on('missed', ({ sessionId }) => this.#in(sessionId)?.resume());
     connection.on('partner_away', away => {
       if (this.#in(away.sessionId)?.setPartnerAway(true)) this.#events.emit('partnerAway', away);

@@ -525,6 +525,29 @@ describe('a page that is loaded again', () => {
     expect(again.all('ownMessage')[0]).toMatchObject([{ text: '2' }]);
   });
 
+  it('goes on from an older place than it had reached, as after a crash of the browser', async () => {
+    const storage = memoryStorage();
+    const [first, second] = await pair({ storage });
+    await first.chat.send('1').delivered;
+    await second.chat.send('a').delivered;
+    const older = new Map(storage.items);
+    await first.chat.send('2').delivered;
+    await first.chat.send('3').delivered;
+    await second.chat.send('b').delivered;
+    await second.chat.send('c').delivered;
+    // The process is gone: it neither says goodbye nor comes back.
+    first.chat.handOver();
+    for (const [key, value] of older) storage.items.set(key, value);
+
+    const again = open({ storage });
+    await again.connected();
+    const message = again.chat.send('4');
+    await second.chat.send('d').delivered;
+    await message.delivered;
+    expect(second.shown).toEqual(['1', '2', '3', '4']);
+    expect(again.shown).toEqual(['d']);
+  });
+
   it('begins anew when nothing sensible is stored, or nothing can be', async () => {
     for (const item of ['{', '1', '{"token":1}', '{"token":"token-1","session":{}}']) {
       const storage = memoryStorage();
