@@ -90,6 +90,7 @@ it('can be used with the keyboard alone', async () => {
   await ann.page.getByRole('dialog').waitFor({ state: 'detached' });
   await press('Escape');
   await ann.sees(texts.escapeAgain);
+  expect(await ann.look('escape-once')).toEqual([]);
   // Once alone means nothing, after a while.
   await ann.sees(texts.keys);
   await press('Escape', 'Escape');
@@ -204,11 +205,24 @@ it('fits a narrow phone', async () => {
     await ann.button(texts.send).tap();
     await bob.sees(text);
   }
-  await bob.write('That sounds lovely.');
-  await ann.sees('That sounds lovely.');
+  await bob.write('That sounds lovely. Look: https://example.org/a-train?at=sunset');
+  await ann.sees('https://example.org/a-train?at=sunset');
   await ann.ownIs('I am on a train', 'delivered');
   await usable(ann);
   expect(await ann.look('phone-chatting')).toEqual([]);
+  await ann.button('https://example.org/a-train?at=sunset').tap();
+  await ann.page.getByRole('dialog').waitFor();
+  expect(await ann.look('phone-link')).toEqual([]);
+  await ann.button(texts.cancel).tap();
+  await stage.cluster.admin('POST', '/announcements', { message: 'We restart at noon. Chats go on.' });
+  await bob.context.setOffline(true);
+  await ann.sees(texts.partnerAway);
+  await usable(ann);
+  expect(await ann.look('phone-banners')).toEqual([]);
+  await ann.button(texts.stop).tap();
+  await ann.sees(texts.youLeft);
+  await usable(ann);
+  expect(await ann.look('phone-ended')).toEqual([]);
 });
 
 it('stays where one reads, and at the end otherwise', async () => {

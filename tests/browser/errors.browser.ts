@@ -134,6 +134,7 @@ describe('who is away', () => {
     await ann.context.setOffline(true);
     for (let count = 1; count <= 101; count++) await ann.write(`${count}`);
     await ann.trouble('OUTGOING_FULL');
+    expect(await ann.look('outgoing-full')).toEqual([]);
     expect(await ann.field.inputValue()).toBe('101');
   });
 });
