@@ -185,6 +185,22 @@ it('says what is wrong with a message that cannot be sent', async () => {
   expect(await bob.messages()).toHaveLength(1);
 });
 
+it('does not move for those who do not like it', async () => {
+  const ann = await stage.arrive();
+  const moving = ({ page }: typeof ann) => page.evaluate(() => document.getAnimations().length);
+  await ann.search();
+  await ann.phase('searching');
+  expect(await moving(ann)).toBeGreaterThan(0);
+  await ann.page.emulateMedia({ reducedMotion: 'reduce' });
+  expect(await moving(ann)).toBe(0);
+  const bob = await stage.arrive({ reducedMotion: 'reduce' });
+  await bob.search();
+  await Promise.all([ann.phase('chatting'), bob.phase('chatting')]);
+  await bob.field.fill('Hm');
+  await ann.page.locator('.typing').waitFor();
+  expect(await moving(ann)).toBe(0);
+});
+
 it('fits a narrow phone', async () => {
   const phone = { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
   const [ann, bob] = [await stage.arriveAt(0, phone), await stage.arriveAt(1, phone)];

@@ -156,6 +156,12 @@ describe('a lost connection', () => {
     await first.chat.send('1').delivered;
   });
 
+  it('is made in another way where a WebSocket does not get through', async () => {
+    stage.server.swallowsWebSockets = true;
+    const first = stage.open({ socketOptions: { transports: ['websocket', 'polling'], timeout: 200 } });
+    expect(await first.chat.search()).toBe('waiting');
+  });
+
   it('is made again when the server refuses it for now', async () => {
     const [first] = await stage.pair();
     stage.server.connectionFates.push('unavailable', 'refused');
