@@ -145,7 +145,7 @@ export class Connection {
   #tryOtherTransport(): void {
     const { opts } = this.#socket.io;
     const [first, ...others] = opts.transports ?? [];
-    if (first) opts.transports = [...others, first] as typeof opts.transports;
+    if (first) opts.transports = [...others, first] as NonNullable<typeof opts.transports>;
   }
 
   #lost(forGood: boolean): void {
