@@ -61,7 +61,9 @@ describe('where few connections are allowed', () => {
     await (await stage.arrive()).connected();
     const late = await stage.arrive();
     await late.trouble('TOO_MANY_CONNECTIONS');
-    expect(await late.page.locator('.banner').textContent()).toMatch(/It is tried again in \d+ seconds?\.|Trying again/);
+    expect(await late.page.locator('.banner').textContent()).toMatch(
+      /It is tried again in \d+ seconds?\.|Trying again/,
+    );
     expect(await late.look('too-many-connections')).toEqual([]);
     await late.connected();
     await late.noTrouble();
