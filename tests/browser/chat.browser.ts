@@ -90,6 +90,7 @@ it('can be used with the keyboard alone', async () => {
   await ann.page.getByRole('dialog').waitFor({ state: 'detached' });
   await press('Escape');
   await ann.sees(texts.escapeAgain);
+  expect(await ann.look('escape-once')).toEqual([]);
   // Once alone means nothing, after a while.
   await ann.sees(texts.keys);
   await press('Escape', 'Escape');
@@ -184,6 +185,22 @@ it('says what is wrong with a message that cannot be sent', async () => {
   expect(await bob.messages()).toHaveLength(1);
 });
 
+it('does not move for those who do not like it', async () => {
+  const ann = await stage.arrive();
+  const moving = ({ page }: typeof ann) => page.evaluate(() => document.getAnimations().length);
+  await ann.search();
+  await ann.phase('searching');
+  expect(await moving(ann)).toBeGreaterThan(0);
+  await ann.page.emulateMedia({ reducedMotion: 'reduce' });
+  expect(await moving(ann)).toBe(0);
+  const bob = await stage.arrive({ reducedMotion: 'reduce' });
+  await bob.search();
+  await Promise.all([ann.phase('chatting'), bob.phase('chatting')]);
+  await bob.field.fill('Hm');
+  await ann.page.locator('.typing').waitFor();
+  expect(await moving(ann)).toBe(0);
+});
+
 it('fits a narrow phone', async () => {
   const phone = { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
   const [ann, bob] = [await stage.arriveAt(0, phone), await stage.arriveAt(1, phone)];
@@ -204,11 +221,24 @@ it('fits a narrow phone', async () => {
     await ann.button(texts.send).tap();
     await bob.sees(text);
   }
-  await bob.write('That sounds lovely.');
-  await ann.sees('That sounds lovely.');
+  await bob.write('That sounds lovely. Look: https://example.org/a-train?at=sunset');
+  await ann.sees('https://example.org/a-train?at=sunset');
   await ann.ownIs('I am on a train', 'delivered');
   await usable(ann);
   expect(await ann.look('phone-chatting')).toEqual([]);
+  await ann.button('https://example.org/a-train?at=sunset').tap();
+  await ann.page.getByRole('dialog').waitFor();
+  expect(await ann.look('phone-link')).toEqual([]);
+  await ann.button(texts.cancel).tap();
+  await stage.cluster.admin('POST', '/announcements', { message: 'We restart at noon. Chats go on.' });
+  await bob.context.setOffline(true);
+  await ann.sees(texts.partnerAway);
+  await usable(ann);
+  expect(await ann.look('phone-banners')).toEqual([]);
+  await ann.button(texts.stop).tap();
+  await ann.sees(texts.youLeft);
+  await usable(ann);
+  expect(await ann.look('phone-ended')).toEqual([]);
 });
 
 it('stays where one reads, and at the end otherwise', async () => {

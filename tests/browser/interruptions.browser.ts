@@ -123,6 +123,21 @@ it('looks on after a reload, and says when the chat is over', async () => {
   stage.cluster.leadTo(0, 1, 2);
   await ann.page.goBack();
   await ann.sees(texts.endedMeanwhile);
+  expect(await ann.look('ended-meanwhile')).toEqual([]);
+});
+
+it('lets one leave a chat that one cannot come back to yet', async () => {
+  const [ann, bob] = await stage.pair();
+  stage.cluster.leadTo();
+  await ann.page.goto('about:blank');
+  await stage.cluster.node(0).end('SIGKILL');
+  stage.cluster.leadTo(1, 2);
+  await ann.context.routeWebSocket(/socket\.io/, () => undefined);
+  await ann.page.goBack();
+  await ann.button(texts.leave).click();
+  await ann.phase('home');
+  await ann.context.unrouteAll();
+  await bob.sees(texts.ends.end);
 });
 
 it('goes on in a second window, and comes back from there', async () => {

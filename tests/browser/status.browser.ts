@@ -1,3 +1,4 @@
+import { ChatClient } from '../support/chat-client.ts';
 import { adminToken } from './support/page-cluster.ts';
 import { Stage } from './support/stage.ts';
 import type { Visitor } from './support/visitor.ts';
@@ -42,6 +43,9 @@ describe('the status page', () => {
     ['phone', { width: 360, height: 740 }],
   ])('shows the pool live, on a screen that is %s', async (name, viewport) => {
     const [ann] = await stage.pair();
+    const plain = await ChatClient.connect(stage.cluster.node(0).url);
+    await plain.ask('message', 'to nobody');
+    plain.close();
     const visitor = await operator({ viewport });
     const { page } = visitor;
     await signIn(visitor, adminToken);
@@ -49,6 +53,7 @@ describe('the status page', () => {
     await rows.nth(1).waitFor();
     await page.getByRole('img', { name: /^Sessions in the last .*: now 1,/ }).waitFor();
     await page.getByText('No recorder has been heard of').waitFor();
+    await page.getByRole('row', { name: /^NOT_IN_CHAT/ }).waitFor();
     expect(await visitor.look(`status-${name}`)).toEqual([]);
     const tooWide = await page
       .locator('body')

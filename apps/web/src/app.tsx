@@ -22,7 +22,7 @@ export function App({ view, screen }: Part) {
   const [link, setLink] = useState<string>();
   useEscape(screen);
   useUnreadTitle(view.entries.at(-1));
-  const { phase, closed, lobby } = view;
+  const { phase, closed, lobby, partnerAway } = view;
   const inChat = phase === 'chatting' || phase === 'ended';
   return (
     <div class="page" data-phase={closed ? 'closed' : phase} data-connection={view.connection}>
@@ -31,10 +31,11 @@ export function App({ view, screen }: Part) {
           <Mark />
           {texts.name}
         </h1>
-        {lobby && (
+        {lobby && (closed || phase !== 'home') && (
           <p class="online">
             <span class="dot" />
-            {texts.onlineShort(lobby.online)}
+            {/* The server's count is a few seconds old. */}
+            {texts.onlineShort(Math.max(lobby.online, phase === 'chatting' && !partnerAway ? 2 : 1))}
           </p>
         )}
         {phase === 'chatting' && (

@@ -14,19 +14,21 @@ export function MessageItem({ entry, onLink }: Props) {
   return (
     <li class={`${entry.from} ${entry.from === 'me' ? entry.status : ''}`}>
       <span class="visually-hidden">{entry.from === 'me' ? texts.you : texts.stranger}: </span>
-      <div class="text" dir="auto">
-        {parts.map(({ text, link }) =>
-          link === undefined ? (
-            text
-          ) : (
-            // Not an anchor, which could be followed by a slip of the finger, or fetched in advance.
-            <button type="button" class="link" onClick={() => onLink(link)}>
-              {text}
-            </button>
-          ),
-        )}
+      <div dir="auto">
+        <span class="text">
+          {parts.map(({ text, link }) =>
+            link === undefined ? (
+              text
+            ) : (
+              // Not an anchor, which could be followed by a slip of the finger, or fetched in advance.
+              <button type="button" class="link" onClick={() => onLink(link)}>
+                {text}
+              </button>
+            ),
+          )}
+        </span>
+        {entry.from === 'me' && <Status entry={entry} />}
       </div>
-      {entry.from === 'me' && <Status entry={entry} />}
     </li>
   );
 }

@@ -12,11 +12,9 @@ export function Searching({ view: { phase, connection, lobby }, screen }: Part) 
       <Mark moving />
       <h2>{phase === 'returning' ? texts.returning : what}</h2>
       <p class="muted figures">{phase === 'searching' && lobby && waitSentence(lobby)}</p>
-      {phase === 'searching' && (
-        <button ref={button} type="button" class="secondary" onClick={() => screen.stop()}>
-          {texts.stopSearching}
-        </button>
-      )}
+      <button ref={button} type="button" class="secondary" onClick={() => screen.stop()}>
+        {phase === 'searching' ? texts.stopSearching : texts.leave}
+      </button>
     </section>
   );
 }

@@ -12,6 +12,7 @@ export const texts = {
   nextStranger: 'Next stranger',
   stop: 'Stop',
   stopSearching: 'Stop looking',
+  leave: 'Leave the chat',
   send: 'Send',
   tryAgain: 'Try again',
   dismiss: 'Dismiss',

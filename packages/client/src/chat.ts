@@ -1,53 +1,19 @@
 import {
   type Ack,
-  type Announcement,
-  type ChatMessage,
   cleanText,
   type EndReason,
   type Lobby,
-  type PartnerAway,
-  type PartnerBack,
   type PartnerLeft,
   type StateReply,
   type Welcome,
 } from '@passerby/protocol';
 import { ChatError } from './chat-error.ts';
+import type { ChatEvents, ChatState, ConnectionStatus } from './chat-events.ts';
 import { Connection, type SocketIoOptions } from './connection.ts';
 import { Conversation, type Session } from './conversation.ts';
 import { Emitter } from './emitter.ts';
 import type { OwnMessage } from './own-message.ts';
 import { type ChatStorage, loadChat, parseChat, type SavedChat, saveChat } from './saved-chat.ts';
-
-export type ChatState = 'idle' | 'waiting' | 'paired';
-
-/** `connecting`: for the first time. `reconnecting`: the connection was lost. `closed`: for good. */
-export type ConnectionStatus = 'connecting' | 'connected' | 'reconnecting' | 'closed';
-
-/** The events of a chat, with the arguments of their listeners. */
-export interface ChatEvents {
-  state: [state: ChatState];
-  /** A session began; or the page was loaded again, and the session of before goes on. */
-  matched: [session: Session];
-  /** A message of the partner: each once, and in the order in which they were written. */
-  message: [message: ChatMessage];
-  /** What became of an own message has changed; or it was written before the page was loaded again. */
-  ownMessage: [message: OwnMessage];
-  /** The partner has lost the connection, and may come back. */
-  partnerAway: [away: PartnerAway];
-  partnerBack: [back: PartnerBack];
-  /** Whether the partner is writing, when that changes. */
-  partnerTyping: [typing: boolean];
-  /** The session is over, and it was not this user who ended it. */
-  partnerLeft: [left: PartnerLeft];
-  /** With an error when the server has closed the connection for good: `REPLACED`, or `CLOSED`. */
-  connection: [status: ConnectionStatus, error?: ChatError];
-  /** How many are online, and how long a wait will probably be, when that changes. */
-  lobby: [lobby: Lobby];
-  /** From the operator, to everyone. */
-  announcement: [announcement: Announcement];
-  /** The server refuses what nothing here waits for: the connection, or a kept message. It is tried again by itself. */
-  error: [error: ChatError];
-}
 
 export interface ChatOptions {
   /** Makes the chat go on when the page is loaded again: `sessionStorage`. Without it, it lives as long as this object. */
@@ -114,6 +80,7 @@ export class Chat {
     this.#connection.open();
   }
 
+  /** What the server last said. A command that is under way has not changed it yet. */
   get state(): ChatState {
     return this.#state;
   }
@@ -123,6 +90,7 @@ export class Chat {
     return this.#conversation?.session;
   }
 
+  /** Independent of {@link state}: who is `reconnecting` may still be `paired`, may write, and may give commands. */
   get connection(): ConnectionStatus {
     return this.#status;
   }
@@ -137,7 +105,10 @@ export class Chat {
     return this.#lobby;
   }
 
-  /** @returns a function that takes the listener off again */
+  /**
+   * Calls a listener at each event of this name. What it throws shows up as uncaught, and disturbs nothing else.
+   * @returns a function that takes the listener off again
+   */
   on<Name extends keyof ChatEvents>(event: Name, listener: (...args: ChatEvents[Name]) => void): () => void {
     return this.#events.on(event, listener);
   }
@@ -155,19 +126,23 @@ export class Chat {
   /**
    * Leaves this session for another partner, in one step; without a session, searches. It never leaves another session than
    * the one of the moment of the call, so that a second call does nothing more.
+   * @returns the state afterwards, like {@link search}
    */
   skip(options?: CommandOptions): Promise<ChatState> {
     return this.#command('skip', options);
   }
 
-  /** Leaves the session or the queue. */
+  /**
+   * Leaves the session or the queue.
+   * @returns the state afterwards: `idle`; rejects like {@link search}
+   */
   endChat(options?: CommandOptions): Promise<ChatState> {
     return this.#command('end_chat', options);
   }
 
   /**
    * Writes to the partner, who need not be there at the moment: the message is kept, and sent until it is delivered or the
-   * session ends. Throws a {@link ChatError}: `NOT_IN_CHAT`, `INVALID_MESSAGE` or, when 100 messages are kept,
+   * session ends. Throws a {@link ChatError}: `NOT_IN_CHAT`, `INVALID_MESSAGE`, `CLOSED` or, when 100 messages are kept,
    * `OUTGOING_FULL`.
    */
   send(text: string): OwnMessage {
@@ -224,7 +199,7 @@ export class Chat {
         this.#save();
       });
     });
-    connection.on('delivered', receipt => this.#in(receipt.sessionId)?.outgoing.receive(receipt));
+    connection.on('delivered', receipt => this.#in(receipt.sessionId)?.takeReceipt(receipt));
     connection.on('missed', ({ sessionId }) => this.#in(sessionId)?.resume());
     connection.on('partner_away', away => {
       if (this.#in(away.sessionId)?.setPartnerAway(true)) this.#events.emit('partnerAway', away);

@@ -65,6 +65,7 @@ export class Connection {
     this.#socket.on('connect_error', error => {
       const { data } = error as { data?: { code?: ChatError['code']; retryAfterMs?: number } };
       if (data?.code) this.#refused(new ChatError(data.code, data.retryAfterMs));
+      else this.#tryOtherTransport();
       this.#lost(false);
     });
     this.#socket.io.on('open', () => {
@@ -138,6 +139,13 @@ export class Connection {
   #refused(error: ChatError): void {
     if (!this.#up) this.#retryAfterMs = error.retryAfterMs ?? 0;
     this.#handlers.refused(error);
+  }
+
+  /** There are networks that let a WebSocket neither open nor fail: the next attempt begins with another transport. */
+  #tryOtherTransport(): void {
+    const { opts } = this.#socket.io;
+    const [first, ...others] = opts.transports ?? [];
+    if (first) opts.transports = [...others, first] as NonNullable<typeof opts.transports>;
   }
 
   #lost(forGood: boolean): void {

@@ -1,4 +1,4 @@
-import type { Ack, Matched } from '@passerby/protocol';
+import type { Ack, Matched, Receipt } from '@passerby/protocol';
 import type { ChatError } from './chat-error.ts';
 import type { Connection } from './connection.ts';
 import { Incoming } from './incoming.ts';
@@ -70,6 +70,14 @@ export class Conversation {
   resume(): void {
     this.incoming.ask();
     this.start();
+  }
+
+  /** The partner says what it has shown. One who asks for more is told the same, as it may go on from an older place. */
+  takeReceipt({ upTo, resend = false, from }: Receipt): void {
+    this.outgoing.receive({ upTo, resend });
+    if (from !== undefined) this.incoming.beginFrom(from);
+    const { first } = this.outgoing;
+    if (resend) this.incoming.tell(first > upTo + 1 ? first : undefined);
   }
 
   /** There is no connection. */

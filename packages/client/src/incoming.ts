@@ -11,14 +11,16 @@ export interface IncomingOptions {
   /** The number of the last message that was shown. */
   shown?: number | undefined;
   /** Sends a receipt. Calls `failed` when the server could not pass it on, and says when to try again. */
-  transmit: (receipt: Pick<Receipt, 'upTo' | 'resend'>, failed: (retryAfterMs: number) => void) => void;
+  transmit: (receipt: Omit<Receipt, 'sessionId'>, failed: (retryAfterMs: number) => void) => void;
 }
 
 /** Shows the partner's messages of one session once and in order, and tells the partner which were shown. */
 export class Incoming {
   readonly #transmit: IncomingOptions['transmit'];
   #shown: number;
-  readonly #receipt = new Paced(receiptMs, () => this.#send({ upTo: this.#shown }));
+  readonly #receipt = new Paced(receiptMs, () => this.#send({ upTo: this.#shown, ...this.#own }));
+  /** What the next receipt tells besides. */
+  #own: Pick<Receipt, 'from'> = {};
   readonly #request = new Paced(askAgainMs, () => this.#send({ upTo: this.#shown, resend: true }));
   #retry: ReturnType<typeof setTimeout> | undefined;
 
@@ -51,6 +53,25 @@ export class Incoming {
     this.#receipt.run();
   }
 
+  /**
+   * Tells the partner, who asks, which were shown.
+   * @param from the first own message that is kept, if the partner believes to be before that
+   */
+  tell(from?: number): void {
+    if (from !== undefined) this.#own = { from };
+    this.#receipt.run();
+  }
+
+  /**
+   * The partner has no message before this one: they were acknowledged, and so were shown, though this client has gone on
+   * from an older place.
+   */
+  beginFrom(seq: number): void {
+    if (seq <= this.#shown + 1) return;
+    this.#shown = seq - 1;
+    this.ask();
+  }
+
   /** Something may have been lost on the way: asks the partner to send again what was not shown. */
   ask(): void {
     this.stop();
@@ -64,7 +85,8 @@ export class Incoming {
     this.#request.reset();
   }
 
-  #send(receipt: Pick<Receipt, 'upTo' | 'resend'>): void {
+  #send(receipt: Omit<Receipt, 'sessionId'>): void {
+    this.#own = {};
     this.#transmit(receipt, retryAfterMs => {
       clearTimeout(this.#retry);
       this.#retry = setTimeout(() => (receipt.resend ? this.#request : this.#receipt).run(), retryAfterMs);

@@ -1,12 +1,6 @@
-export type {
-  Chat,
-  ChatEvents,
-  ChatOptions,
-  ChatState,
-  CommandOptions,
-  ConnectionStatus,
-} from './chat.ts';
+export type { Chat, ChatOptions, CommandOptions } from './chat.ts';
 export { ChatError, type ChatErrorCode } from './chat-error.ts';
+export type { ChatEvents, ChatState, ConnectionStatus } from './chat-events.ts';
 export { connect } from './connect.ts';
 export type { Session } from './conversation.ts';
 export type { OwnMessage, OwnMessageStatus } from './own-message.ts';

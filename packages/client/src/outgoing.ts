@@ -14,6 +14,10 @@ import { Paced } from './paced.ts';
  *   tried       all up to this number have been sent: the same as `accepted`, or one more
  *   next        the one to be sent next; after an interruption it goes back to the first that is kept
  *
+ * A state that is gone on from may be older than the last thing that was sent: a browser that crashes has not saved all. The
+ * partner takes what has a number that it knows for a repetition. So new messages wait until a receipt says how far the
+ * partner is, and begin after that.
+ *
  * One message is under way to the server at a time. So the server sees them in order; and when it refuses one for good
  * (INVALID_MESSAGE), no later one has been sent yet, and the next can have its number: the numbers have no gap, and none
  * names two texts.
@@ -30,6 +34,9 @@ const retryMs = 1000;
  * this often at the most.
  */
 const againMs = 500;
+
+/** A partner who is asked how far it is answers in less time, or not at all. */
+const knownWithinMs = 1000;
 
 /** What has to be known to go on elsewhere, such as after the page was loaded again. */
 export interface OutgoingState {
@@ -68,6 +75,9 @@ export class Outgoing {
   #accepted: number;
   #tried: number;
   #next: number;
+  /** The last number of the state that was gone on from, as long as the partner has not said how far it is. */
+  #restoredTo: number | undefined;
+  #unknown: ReturnType<typeof setTimeout> | undefined;
   #open = false;
   #underWay = false;
   #pause: ReturnType<typeof setTimeout> | undefined;
@@ -84,6 +94,7 @@ export class Outgoing {
     // The next one may have been on its way when the state was saved.
     this.#tried = Math.min(accepted + 1, delivered + texts.length);
     this.#next = delivered + 1;
+    if (options.state) this.#restoredTo = delivered + texts.length;
     for (const [place, message] of this.#kept.entries()) {
       const seq = delivered + 1 + place;
       message.maybeShown = seq <= this.#tried;
@@ -102,6 +113,11 @@ export class Outgoing {
   /** Those that are not delivered yet, oldest first. */
   get kept(): readonly OwnMessage[] {
     return this.#kept;
+  }
+
+  /** The number of the first that is not delivered yet, or of the next message. */
+  get first(): number {
+    return this.#delivered + 1;
   }
 
   /** Keeps a message, and sends it as soon as possible. Throws `OUTGOING_FULL`. */
@@ -127,6 +143,8 @@ export class Outgoing {
     this.#open = false;
     this.#endPause();
     this.#again.reset();
+    clearTimeout(this.#unknown);
+    this.#unknown = undefined;
   }
 
   /** The session is over: what is not delivered fails with this error. */
@@ -140,21 +158,36 @@ export class Outgoing {
 
   /** The partner's client says what it has shown. */
   receive({ upTo, resend }: Pick<Receipt, 'upTo' | 'resend'>): void {
+    const restoredTo = this.#restoredTo;
+    const isBehind = restoredTo !== undefined && upTo > restoredTo;
+    if (isBehind) this.#tried = restoredTo;
     // Whatever a partner says, what was never sent is not delivered.
     const count = Math.min(upTo, this.#tried) - this.#delivered;
     const shown = count > 0 ? this.#kept.splice(0, count) : [];
     this.#delivered += shown.length;
+    if (isBehind) {
+      this.#delivered = upTo;
+      this.#tried = upTo;
+    }
     this.#accepted = Math.max(this.#accepted, this.#delivered);
     this.#next = Math.max(this.#next, this.#delivered + 1);
-    if (shown.length > 0) this.#options.changed();
+    if (shown.length > 0 || isBehind) this.#options.changed();
     for (const message of shown) {
       message.deliver();
       this.#options.progress(message);
     }
+    if (restoredTo !== undefined) this.#goOnFromKnown();
     if (!resend || !this.#open) return;
     // The partner is there: what was only waiting for that need not wait on.
     if (this.#paused === 'for the partner') this.#endPause();
     this.#again.run();
+    this.#sendNext();
+  }
+
+  /** The partner has said how far it is, or does not answer that. */
+  #goOnFromKnown(): void {
+    this.#restoredTo = undefined;
+    clearTimeout(this.#unknown);
     this.#sendNext();
   }
 
@@ -167,6 +200,10 @@ export class Outgoing {
     if (!this.#open || this.#underWay || this.#pause !== undefined) return;
     const message = this.#kept[this.#next - this.#delivered - 1];
     if (!message) return;
+    if (this.#restoredTo !== undefined && this.#next > this.#restoredTo) {
+      this.#unknown ??= setTimeout(() => this.#goOnFromKnown(), knownWithinMs);
+      return;
+    }
     const seq = this.#next++;
     this.#tried = Math.max(this.#tried, seq);
     this.#underWay = true;

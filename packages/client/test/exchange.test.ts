@@ -14,7 +14,7 @@ import type { OwnMessage } from '../src/own-message.ts';
 
 type Packet =
   | { kind: 'message'; message: NumberedMessage }
-  | { kind: 'receipt'; receipt: { upTo: number; resend?: boolean } };
+  | { kind: 'receipt'; receipt: { upTo: number; resend?: boolean; from?: number } };
 
 type Request = Packet & { answer: (reply: Ack<object> | undefined) => void };
 
@@ -56,8 +56,13 @@ class Side {
 
   take(packet: Packet): void {
     if (!this.up) return;
-    if (packet.kind === 'receipt') this.outgoing.receive(packet.receipt);
-    else this.incoming.take(packet.message.seq, () => this.shown.push(packet.message.message));
+    if (packet.kind === 'receipt') {
+      const { upTo, resend, from } = packet.receipt;
+      this.outgoing.receive(packet.receipt);
+      if (from !== undefined) this.incoming.beginFrom(from);
+      const { first } = this.outgoing;
+      if (resend) this.incoming.tell(first > upTo + 1 ? first : undefined);
+    } else this.incoming.take(packet.message.seq, () => this.shown.push(packet.message.message));
   }
 
   #load(outgoing?: Outgoing, incoming?: Incoming): [Outgoing, Incoming] {

@@ -1,5 +1,6 @@
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Ack, ClientEvents, ErrorDetails, Lobby, ServerEvents, Welcome } from '@passerby/protocol';
 import { Server, type Socket } from 'socket.io';
 
@@ -40,16 +41,24 @@ export class FakeServer {
   readonly fates: { [event: string]: Fate[] } = {};
   /** What happens to the next connections: refused before or after the handshake, or accepted without a welcome. */
   readonly connectionFates: ('refused' | 'unavailable' | 'silence' | 'welcome lost')[] = [];
+  /** WebSockets neither open nor fail. */
+  swallowsWebSockets = false;
   /** This user cannot come back at the moment. */
   heldOff: number | undefined;
   readonly #http: HttpServer;
   readonly #io: Server<ClientEvents, ServerEvents>;
+  readonly #swallowed: Duplex[] = [];
   #afterMessage: (() => void) | undefined;
   #count = 0;
 
   private constructor() {
     this.#http = createServer();
-    this.#io = new Server(this.#http);
+    this.#io = new Server(this.#http, {
+      allowRequest: ({ url, socket }, decide) => {
+        if (this.swallowsWebSockets && url?.includes('transport=websocket')) this.#swallowed.push(socket);
+        else decide(null, true);
+      },
+    });
     this.#io.use((socket, next) => {
       const held = this.users[this.heldOff ?? -1];
       if (!held?.tokens.includes(socket.handshake.auth.resume)) {
@@ -73,6 +82,7 @@ export class FakeServer {
   }
 
   async stop(): Promise<void> {
+    for (const socket of this.#swallowed) socket.destroy();
     await this.#io.close();
   }
 

@@ -89,6 +89,31 @@ describe('the incoming messages', () => {
     ]);
   });
 
+  it('are asked for from the first that is left, when it went on from an older place than was acknowledged', () => {
+    const { incoming, take, receipts, texts } = setUp(3);
+    incoming.ask();
+    take(11);
+    incoming.beginFrom(11);
+    expect(receipts).toEqual([
+      { upTo: 3, resend: true },
+      { upTo: 10, resend: true },
+    ]);
+    take(11, 12);
+    expect(texts).toEqual([11, 12]);
+    // What was told late is known.
+    incoming.beginFrom(9);
+    take(13);
+    expect(texts).toEqual([11, 12, 13]);
+  });
+
+  it('tell a partner who asks for what is gone what is left, once', () => {
+    const { incoming, receipts } = setUp(2);
+    incoming.tell(7);
+    incoming.tell();
+    jest.advanceTimersByTime(400);
+    expect(receipts).toEqual([{ upTo: 2, from: 7 }, { upTo: 2 }]);
+  });
+
   it('are acknowledged later when the server cannot pass it on', () => {
     const { take, incoming, fates, receipts } = setUp();
     fates.push(3000);

@@ -305,4 +305,60 @@ describe('the outgoing queue', () => {
     after.outgoing.start();
     expect(after.sent).toEqual([[4, 'd']]);
   });
+
+  describe('that goes on from a state older than what was sent', () => {
+    const older: OutgoingState = { delivered: 2, accepted: 3, texts: ['c', 'd'] };
+
+    it('gives no number to a new message that an earlier one had', async () => {
+      const { outgoing, sent, accept, acceptAll } = setUp(older);
+      const restored = [...outgoing.kept];
+      outgoing.start();
+      const message = outgoing.add('new');
+      acceptAll();
+      expect(sent.map(([seq]) => seq)).toEqual([3, 4]);
+      // The partner has shown two more, which were sent after the state was saved.
+      outgoing.receive({ upTo: 6 });
+      await Promise.all(restored.map(({ delivered }) => delivered));
+      expect(sent.at(-1)).toEqual([7, 'new']);
+      accept();
+      expect(message.status).toBe('sent');
+      expect(outgoing.state).toEqual({ delivered: 6, accepted: 7, texts: ['new'] });
+      outgoing.receive({ upTo: 7 });
+      await message.delivered;
+      // From now on, whatever a partner says, what was never sent is not delivered.
+      outgoing.receive({ upTo: 99 });
+      outgoing.add('next');
+      expect(sent.at(-1)).toEqual([8, 'next']);
+    });
+
+    it('goes on at once when nothing has happened since, and after a second with a partner who does not say', () => {
+      for (const wait of [
+        (outgoing: Outgoing) => outgoing.receive({ upTo: 4 }),
+        () => jest.advanceTimersByTime(1000),
+      ]) {
+        const { outgoing, sent, acceptAll } = setUp(older);
+        outgoing.start();
+        outgoing.add('new');
+        acceptAll();
+        expect(sent).toHaveLength(2);
+        wait(outgoing);
+        acceptAll();
+        expect(sent.at(-1)).toEqual([5, 'new']);
+      }
+    });
+
+    it('leaves nothing behind when it stops, and waits again when it is started again', () => {
+      const { outgoing, sent, acceptAll } = setUp({ delivered: 2, accepted: 2, texts: [] });
+      outgoing.start();
+      outgoing.add('new');
+      outgoing.stop();
+      expect(jest.getTimerCount()).toBe(0);
+      jest.advanceTimersByTime(60_000);
+      outgoing.start();
+      expect(sent).toEqual([]);
+      jest.advanceTimersByTime(1000);
+      acceptAll();
+      expect(sent).toEqual([[3, 'new']]);
+    });
+  });
 });

@@ -162,9 +162,11 @@ export class Relay {
   }
 
   #deliverReceipt(user: User | undefined, receipt: Receipt): void {
-    if (user?.token && user.session?.sessionId === receipt.sessionId) {
-      this.#clients.emit(user.userId, 'delivered', receipt);
-    }
+    const session = user?.session;
+    if (session?.sessionId !== receipt.sessionId) return;
+    if (user?.token) this.#clients.emit(user.userId, 'delivered', receipt);
+    // Whoever asks may not know how far the partner is. A plain user has nothing to send again.
+    else if (receipt.resend) this.#confirm(session, false);
   }
 
   #deliverTyping(user: User | undefined, typing: Typing): void {

@@ -154,6 +154,11 @@ describe.each(places)('messages to a plain client, %s', (_where, node) => {
       { sessionId, upTo: 4 },
       { sessionId, upTo: 5 },
     ]);
+    // Ann's client may not know how far it had come.
+    one.clients.forgetAll();
+    await one.service.acknowledge('ann', { sessionId, upTo: 0, resend: true });
+    await one.service.acknowledge('ann', { sessionId, upTo: 0 });
+    expect(receipts(one, 'ann')).toEqual([{ sessionId, upTo: 5 }]);
     for (const message of messages(node(), 'bob')) {
       expect(Object.keys(message).sort()).toEqual(['at', 'id', 'message']);
     }

@@ -34,12 +34,19 @@ export function parseNumbering(input: unknown): { seq: number; sessionId: string
   return numbering.safeParse(input).data;
 }
 
-const receipt = z.object({ sessionId: z.string().max(64), upTo: z.int().min(0), resend: z.boolean().optional() });
+const receipt = z.object({
+  sessionId: z.string().max(64),
+  upTo: z.int().min(0),
+  resend: z.boolean().optional(),
+  from: z.int().min(1).optional(),
+});
 
 /** A `received` event, or undefined when it is not one that may be passed on. */
 export function parseReceipt(input: unknown): Receipt | undefined {
   const { data } = receipt.safeParse(input);
-  return data && { sessionId: data.sessionId, upTo: data.upTo, ...(data.resend && { resend: true }) };
+  if (!data) return undefined;
+  const { sessionId, upTo, resend, from } = data;
+  return { sessionId, upTo, ...(resend && { resend }), ...(from !== undefined && { from }) };
 }
 
 const typing = z.object({ sessionId: z.string().max(64), typing: z.boolean() });

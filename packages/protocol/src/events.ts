@@ -69,8 +69,10 @@ export interface PartnerBack {
 export interface Receipt {
   sessionId: string;
   upTo: number;
-  /** Later messages may have been lost on the way: the sender is asked for them again. */
+  /** Later messages may have been lost on the way: the sender is asked for them again, and answers with a receipt of its own. */
   resend?: boolean;
+  /** In such an answer, to one who asks for messages that are gone: the receiver's own begin with this number. */
+  from?: number;
 }
 
 /** Messages and receipts may have been lost on the way to this client: it should ask again, and send again. */

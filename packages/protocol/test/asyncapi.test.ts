@@ -166,7 +166,7 @@ describe('docs/asyncapi.yaml', () => {
     welcome: { token: 'a', resumed: true, graceMs: 1, state: 'paired', session: { ...session, partnerAway: false } },
     partner_away: { sessionId, graceMs: 1 },
     partner_back: { sessionId },
-    delivered: { sessionId, upTo: 1, resend: true },
+    delivered: { sessionId, upTo: 1, resend: true, from: 1 },
     missed: { sessionId },
     partner_typing: { sessionId, typing: true },
     lobby: { online: 1, waitMs: null },

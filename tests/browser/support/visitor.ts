@@ -152,27 +152,30 @@ export class Visitor {
   /** Looks at the page with axe in both colour schemes, and leaves a screenshot of each. @returns what axe finds wrong */
   async look(name: string): Promise<string[]> {
     const found: string[] = [];
-    for (const colorScheme of ['light', 'dark'] as const) {
+    const schemes = ['light', 'dark'] as const;
+    // First both, as axe takes its time, and what is shown may not last.
+    for (const colorScheme of schemes) {
       await this.page.emulateMedia({ colorScheme });
-      await this.page.screenshot({
-        path: join(screenshotFolder, `${name}-${colorScheme}.png`),
-        animations: 'disabled',
-      });
-      // All else is the same in both.
-      found.push(...(await this.#axe(colorScheme === 'dark' ? ['color-contrast'] : undefined)));
+      const path = join(screenshotFolder, `${name}-${colorScheme}.png`);
+      await this.page.screenshot({ path, animations: 'disabled' });
+    }
+    for (const colorScheme of schemes) {
+      await this.page.emulateMedia({ colorScheme });
+      found.push(...(await this.#axe()).map(each => `${colorScheme}: ${each}`));
     }
     return found;
   }
 
-  /** @param rules only these */
-  async #axe(rules?: string[]): Promise<string[]> {
+  async #axe(): Promise<string[]> {
     if (!(await this.page.evaluate(() => 'axe' in window))) await this.page.evaluate(axe.source);
-    return this.page.evaluate(async rules => {
+    return this.page.evaluate(async () => {
+      // A colour on its way to another one is not yet what it will be.
+      const transitions = document.getAnimations().filter(each => each instanceof CSSTransition);
+      await Promise.allSettled(transitions.map(({ finished }) => finished));
       const { axe } = window as unknown as { axe: typeof import('axe-core') };
-      const options = { resultTypes: ['violations' as const], ...(rules && { runOnly: rules }) };
-      const { violations } = await axe.run(document, options);
+      const { violations } = await axe.run(document, { resultTypes: ['violations'] });
       return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
-    }, rules);
+    });
   }
 
   async leave(): Promise<void> {
