@@ -1,4 +1,4 @@
-import type { Ack, Matched, Receipt } from '@passerby/protocol';
+import type { Matched, Receipt } from '@passerby/protocol';
 import type { ChatError } from './chat-error.ts';
 import type { Connection } from './connection.ts';
 import { Incoming } from './incoming.ts';
@@ -7,6 +7,9 @@ import type { OwnMessage } from './own-message.ts';
 import { OwnTyping } from './own-typing.ts';
 import { PartnerTyping } from './partner-typing.ts';
 import type { SavedChat } from './saved-chat.ts';
+
+/** When a receipt that failed is sent again, unless the server says when. */
+const repeatMs = 1000;
 
 /** A session, as the user sees it. */
 export interface Session extends Matched {
@@ -48,8 +51,9 @@ export class Conversation {
       shown: restored?.shown,
       transmit: (receipt, failed) => {
         connection.request('received', { sessionId, ...receipt }, reply => {
-          const retryAfterMs = whenToRepeat(reply);
-          if (retryAfterMs !== undefined) failed(retryAfterMs);
+          // Also where there is no chat, it says: a skip may be under way there that fails. With the session it ends here,
+          // too. After a lost connection, `resume` sends one.
+          if (reply && !reply.ok) failed(reply.error.retryAfterMs ?? repeatMs);
         });
       },
     });
@@ -104,10 +108,4 @@ export class Conversation {
     } else this.outgoing.start();
     return true;
   }
-}
-
-/** A receipt that failed is sent again, except where there is no chat; after a lost connection, `resume` sends one. */
-function whenToRepeat(reply: Ack<object> | undefined): number | undefined {
-  if (!reply || reply.ok || reply.error.code === 'NOT_IN_CHAT') return undefined;
-  return reply.error.retryAfterMs ?? 1000;
 }

@@ -104,13 +104,13 @@ describe('a chat', () => {
   });
 
   it('tells of a partner who left before the command that found them was answered', async () => {
-    const searching = open();
-    server.fates.search = ['left at once'];
+    const searching = stage.open();
+    stage.server.fates.search = ['left at once'];
     expect(await searching.chat.search()).toBe('idle');
     expect(searching.all('partnerLeft')).toEqual([[{ sessionId: 'unheard', reason: 'end' }]]);
 
-    const [skipping] = await pair();
-    server.fates.skip = ['left at once'];
+    const [skipping] = await stage.pair();
+    stage.server.fates.skip = ['left at once'];
     expect(await skipping.chat.skip()).toBe('idle');
     // The end that the user asked for is no news.
     expect(skipping.all('partnerLeft')).toEqual([[{ sessionId: 'unheard', reason: 'end' }]]);

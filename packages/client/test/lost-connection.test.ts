@@ -58,6 +58,16 @@ describe('a lost connection', () => {
     expect(stage.server.count('received')).toBe(2);
   });
 
+  it('sends receipts again that were refused while a skip was under way that failed', async () => {
+    const [first, second] = await stage.pair();
+    stage.server.fates.received = [{ code: 'NOT_IN_CHAT' }];
+    stage.server.fates.skip = [{ code: 'UNAVAILABLE', retryAfterMs: 50 }];
+    const own = first.chat.send('1');
+    await second.next('message');
+    await expect(second.chat.skip()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await own.delivered;
+  });
+
   it.each(['lost', 'answer lost'] as const)('while searching: a search is not done twice (%s)', async fate => {
     const first = stage.open();
     stage.server.fates.search = [fate];
