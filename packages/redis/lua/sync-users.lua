@@ -51,14 +51,15 @@ end
 local replies = {}
 for i, known in ipairs(cjson.decode(ARGV[4])) do
   local e = read(known.userId)
+  local revision = e and tonumber(e.revision)
   local moved = e and e.node ~= ARGV[3]
-  if moved and (e.foreign or e.revision > known.revision) then
+  if moved and (e.foreign or revision > known.revision) then
     replies[i] = elsewhere(e)
   elseif not e and known.revision == 0 then
-    replies[i] = cjson.encode({ userId = known.userId, revision = 0, state = 'i' })
+    replies[i] = change({ userId = known.userId, revision = 0, state = 'i' })
   else
     local same = e and e.state == known.state and (e.state ~= 'p' or e.sessionId == known.sessionId)
-    if not e or moved or e.revision < known.revision or (e.revision == known.revision and not same) then
+    if not e or moved or revision < known.revision or (revision == known.revision and not same) then
       e = restore(known, e, same)
     end
     local partner = partnerOf(e)

@@ -18,8 +18,6 @@ import { nodeChannelPrefix, type PoolLocation, poolKeys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
 import { encodeKnownUsers, parseChange } from './user-change-codec.ts';
 
-/** How many of the longest-waiting users a partner is drawn from. */
-const drawnFrom = 8;
 /** Waits before a command whose reply did not come is given again, in ms: short gaps heal, and a user is not kept long. */
 const retryDelaysMs = [50, 250, 500];
 /**
@@ -52,16 +50,8 @@ export class RedisPairStore implements PairStore {
 
   async search(command: SearchCommand): Promise<UserChange[]> {
     const { userId, nodeId, requestId, revision, sessionId, token, skip } = command;
-    const user = [userId, nodeId, requestId, revision];
-    const args = [
-      ...user,
-      sessionId,
-      token ?? '-',
-      skip?.sessionId ?? '',
-      skip?.messages ?? '',
-      randomInteger(),
-      drawnFrom,
-    ];
+    const args = [userId, nodeId, requestId, revision, sessionId, token ?? '-', randomInteger()];
+    if (skip) args.push(skip.sessionId, skip.messages ?? '');
     const changes = await this.#run('search-partner', nodeId, () =>
       this.#redis.searchPartner(...this.#registry(nodeId), ...args),
     );
