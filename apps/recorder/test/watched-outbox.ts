@@ -11,10 +11,10 @@ export class WatchedOutbox extends MemoryOutbox {
   readonly unreadable = new Set<string>();
   readonly #events = new EventEmitter();
 
-  override async read(limit: number, waitMs: number): Promise<OutboxEntry[]> {
+  override async read(limit: number, waitMs: number, after?: string): Promise<OutboxEntry[]> {
     if (this.failWith) throw this.failWith;
     // A stop waits for the read in hand.
-    const entries = await super.read(limit, Math.min(waitMs, 20));
+    const entries = await super.read(limit, Math.min(waitMs, 20), after);
     return entries.map(entry => {
       if (!entry.fact || !this.unreadable.has(entry.fact.sessionId)) return entry;
       return { id: entry.id, at: entry.at, fact: undefined, problem: 'It is in cipher.' };

@@ -8,7 +8,9 @@
 --                           token, previousToken: hashes of what resumes the user; - for a plain user
 --   KEYS[2] queue   zset    userId by `since`
 --   KEYS[3] leases  zset    nodeId by the ms since the epoch at which its lease lapses; 0: it is lost for ever
---   KEYS[4] outbox  stream  session facts for the recorder
+--   KEYS[4] outbox  stream  session facts for the recorder, each a field `fact` with a text, whose fields have one space between:
+--                           "started sessionId userA userB startedAt" or
+--                           "ended sessionId userA userB startedAt endedAt reason messages"; -: nobody knows how many
 --   KEYS[5] away    zset    userId of each user who is away, by the ms since the epoch until which they may resume
 --   KEYS[6] members set     userIds that live on the node of the script; perhaps also ones that have moved elsewhere
 --   ARGV[1] prefix of the nodes' channels

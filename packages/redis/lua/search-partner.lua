@@ -55,8 +55,7 @@ if partner then
   partner.other, partner.sessionId, partner.since, partner.side = user.userId, ARGV[7], startedAt, 'a'
   user.other, user.sessionId, user.since, user.side = partner.userId, ARGV[7], startedAt, 'b'
   writeBoth(partner, user, 'p')
-  redis.call('XADD', outboxKey, '*', 'kind', 'started', 'sessionId', ARGV[7], 'userA', partner.userId, 'userB', user.userId,
-    'startedAt', startedAt)
+  record('started ' .. ARGV[7] .. ' ' .. partner.userId .. ' ' .. user.userId .. ' ' .. startedAt)
   notify(partner, user)
 elseif user.state == 'w' then
   write(user)

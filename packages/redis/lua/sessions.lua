@@ -32,12 +32,17 @@ local function notify(e, partner, ended)
   touched[#touched + 1] = c
 end
 
+-- Adds a fact to the outbox: a text, as one field costs a third less than many, here and for the recorder.
+local function record(fact)
+  redis.call('XADD', outboxKey, '*', 'fact', fact)
+end
+
 -- Ends the session of a paired entry: both sides idle, the fact in the outbox, the partner told.
 local function endSession(e, reason, messages)
   local partner, sessionId, userA, userB = partnerOf(e), e.sessionId, e.userId, e.other
   if e.side == 'b' then userA, userB = userB, userA end
-  redis.call('XADD', outboxKey, '*', 'kind', 'ended', 'sessionId', sessionId, 'userA', userA, 'userB', userB,
-    'startedAt', e.since, 'endedAt', string.format('%d', nowMs), 'endReason', reason, 'messages', messages)
+  record('ended ' .. sessionId .. ' ' .. userA .. ' ' .. userB .. ' ' .. e.since .. ' ' .. string.format('%d', nowMs) .. ' ' ..
+    reason .. ' ' .. (messages == '' and '-' or messages))
   if not partner then return write(e, 'i') end
   writeBoth(e, partner, 'i')
   notify(partner, nil, ',"ended":{"sessionId":"' .. sessionId .. '","reason":"' .. reason .. '"}')

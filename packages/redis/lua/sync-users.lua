@@ -35,8 +35,7 @@ local function restore(known, old, same)
     redis.call('ZADD', queueKey, e.since, e.userId)
   elseif e.side == 'a' and not same then
     -- It may have been lost before it was recorded; once more does no harm.
-    redis.call('XADD', outboxKey, '*', 'kind', 'started', 'sessionId', e.sessionId, 'userA', e.userId, 'userB', e.other,
-      'startedAt', e.since)
+    record('started ' .. e.sessionId .. ' ' .. e.userId .. ' ' .. e.other .. ' ' .. e.since)
   end
   write(e)
   if before and before ~= '-' then publish(before, elsewhere(e)) end
