@@ -171,7 +171,9 @@ export class Recorder {
       return [...(await this.#record(entries.slice(0, half))), ...(await this.#record(entries.slice(half)))];
     }
     metrics.batches.inc({ pool });
-    for (const { fact } of entries) metrics.facts.inc({ pool, kind: fact.kind });
+    const started = entries.filter(({ fact }) => fact.kind === 'started').length;
+    if (started > 0) metrics.facts.inc({ pool, kind: 'started' }, started);
+    if (started < entries.length) metrics.facts.inc({ pool, kind: 'ended' }, entries.length - started);
     this.#step = 'remove';
     await outbox.remove(entries.map(({ id }) => id));
     return [];
