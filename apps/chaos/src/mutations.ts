@@ -55,10 +55,14 @@ export const mutations: Record<string, Mutation> = {
       },
       {
         file: 'packages/redis/lua/search-partner.lua',
-        from: `if user and requestId <= user.requestId ${present}`,
+        from: `if user and tonumber(ARGV[5]) <= tonumber(user.requestId) ${present}`,
         to: '',
       },
-      { file: 'packages/redis/lua/leave-chat.lua', from: `if requestId <= user.requestId ${present}`, to: '' },
+      {
+        file: 'packages/redis/lua/leave-chat.lua',
+        from: `if tonumber(ARGV[5]) <= tonumber(user.requestId) ${present}`,
+        to: '',
+      },
       commandsTwice,
     ],
     where: 'nodes',

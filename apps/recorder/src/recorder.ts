@@ -15,6 +15,8 @@ import type { Sweeper } from './sweeper.ts';
 
 /** How long one read waits for a first entry; also the longest that a stop waits for the read in hand. */
 const readWaitMs = 1_000;
+/** How long facts may gather when few wait: a full batch costs less for each, and a short session then takes one write. */
+const gatherMs = 250;
 const firstRetryMs = 100;
 const longestRetryMs = 5_000;
 const measureEveryMs = 1_000;
@@ -49,7 +51,8 @@ type Step = 'read' | 'write' | 'remove' | 'set aside';
 type Condition = 'starting' | 'recording' | `cannot ${Step}`;
 
 /**
- * Moves the facts of one pool from the outbox into the session log: read, write, remove, again and again.
+ * Moves the facts of one pool from the outbox into the session log: read, write, remove, again and again. While a full batch
+ * is written, the next one is read already.
  *
  * An entry is removed only after the log has committed it, so a fact is written at least once, whatever fails and when;
  * the log makes twice the same as once. A failure is retried for ever, with growing pauses. A fact whose data the log
@@ -58,6 +61,8 @@ type Condition = 'starting' | 'recording' | `cannot ${Step}`;
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #stopping = new AbortController();
+  /** What waits behind the batch in hand. */
+  #ahead: Promise<OutboxEntry[]> | undefined;
   #running: Promise<void> | undefined;
   #step: Step = 'read';
   #condition: Condition = 'starting';
@@ -95,16 +100,18 @@ export class Recorder {
   }
 
   async #run(): Promise<void> {
-    const { pool, metrics, sweeper } = this.#options;
+    const { pool, metrics, sweeper, batchSize } = this.#options;
     let retryMs = firstRetryMs;
     while (performance.now() < this.#deadline) {
       const draining = this.#stopping.signal.aborted;
       try {
         const found = await this.#round(draining || sweeper.isUnderWay ? 0 : readWaitMs);
-        if (draining && !found) return;
+        if (draining && found === 0) return;
         retryMs = firstRetryMs;
         this.#enter('recording');
+        if (found > 0 && found < batchSize) await this.#pause(gatherMs);
       } catch (error) {
+        this.#ahead = undefined;
         metrics.failures.inc({ pool });
         this.#enter(`cannot ${this.#step}`, error);
         if (draining) return;
@@ -116,11 +123,10 @@ export class Recorder {
     }
   }
 
-  /** Reads once and records what it finds. Answers whether it found anything. */
-  async #round(waitMs: number): Promise<boolean> {
-    const { outbox, batchSize } = this.#options;
+  /** Records a batch. Answers how many entries there were. */
+  async #round(waitMs: number): Promise<number> {
     this.#step = 'read';
-    const entries = await outbox.read(batchSize, waitMs);
+    const entries = await this.#next(waitMs);
     const readable: ReadableEntry[] = [];
     const refused: RefusedEntry[] = [];
     for (const entry of entries) {
@@ -131,7 +137,18 @@ export class Recorder {
     else await this.#check();
     // At the end, so that the others are recorded even if this fails.
     for (const each of refused) await this.#setAside(each);
-    return entries.length > 0;
+    return entries.length;
+  }
+
+  /** The next batch. Behind a full one it is on its way already; otherwise it begins with the oldest entry there is. */
+  async #next(waitMs: number): Promise<OutboxEntry[]> {
+    const { outbox, batchSize } = this.#options;
+    const ahead = (await this.#ahead) ?? [];
+    const entries = ahead.length > 0 ? ahead : await outbox.read(batchSize, waitMs);
+    this.#ahead = entries.length < batchSize ? undefined : outbox.read(batchSize, 0, entries.at(-1)?.id);
+    // It is waited for only when the batch in hand is done.
+    this.#ahead?.catch(() => undefined);
+    return entries;
   }
 
   /** Without anything to write, a log that cannot be written must show all the same. */
@@ -154,7 +171,9 @@ export class Recorder {
       return [...(await this.#record(entries.slice(0, half))), ...(await this.#record(entries.slice(half)))];
     }
     metrics.batches.inc({ pool });
-    for (const { fact } of entries) metrics.facts.inc({ pool, kind: fact.kind });
+    const started = entries.filter(({ fact }) => fact.kind === 'started').length;
+    if (started > 0) metrics.facts.inc({ pool, kind: 'started' }, started);
+    if (started < entries.length) metrics.facts.inc({ pool, kind: 'ended' }, entries.length - started);
     this.#step = 'remove';
     await outbox.remove(entries.map(({ id }) => id));
     return [];

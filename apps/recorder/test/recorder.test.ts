@@ -156,6 +156,50 @@ describe('Recorder', () => {
     await outbox.shrunkTo(0);
   });
 
+  it('reads what is behind a full batch while it is written, and begins with the oldest again when that fails', async () => {
+    const commit = new EventEmitter();
+    const writing = new EventEmitter();
+    let broken = true;
+    recorder = newRecorder({
+      write: async facts => {
+        const committed = once(commit, 'now');
+        writing.emit('begun');
+        await committed;
+        if (broken) throw new Error('PostgreSQL is away');
+        await sessionLog.write(facts);
+      },
+    });
+    const begun = once(writing, 'begun');
+    add(...range(15).map(started));
+    recorder.start();
+    await begun;
+    expect(outbox.readsAfter).toEqual([undefined, '10']);
+
+    const again = once(writing, 'begun');
+    commit.emit('now');
+    await again;
+    expect(outbox.readsAfter).toEqual([undefined, '10', undefined, '10']);
+    broken = false;
+    const rest = once(writing, 'begun');
+    commit.emit('now');
+    await rest;
+    commit.emit('now');
+    await outbox.shrunkTo(0);
+    expect(await recorded()).toEqual(range(15).map(sessionId));
+  });
+
+  it('lets facts gather behind a batch that was not full', async () => {
+    add(started(0));
+    recorder.start();
+    await outbox.shrunkTo(0);
+    for (const n of [1, 2, 3]) {
+      add(started(n));
+      await new Promise(setImmediate);
+    }
+    await outbox.shrunkTo(0);
+    expect(await metric('batches_total')).toBe(2);
+  });
+
   it('loses nothing while PostgreSQL refuses to serve, and logs the change and not every try', async () => {
     await database.query('ALTER TABLE "ChatSession" RENAME TO gone');
     add(...range(3).map(started));

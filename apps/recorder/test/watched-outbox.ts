@@ -9,12 +9,15 @@ export class WatchedOutbox extends MemoryOutbox {
   failAsideWith: Error | undefined;
   /** Sessions whose entries cannot be read. */
   readonly unreadable = new Set<string>();
+  /** Behind which entry each read began; undefined: at the oldest. */
+  readonly readsAfter: (string | undefined)[] = [];
   readonly #events = new EventEmitter();
 
-  override async read(limit: number, waitMs: number): Promise<OutboxEntry[]> {
+  override async read(limit: number, waitMs: number, after?: string): Promise<OutboxEntry[]> {
     if (this.failWith) throw this.failWith;
+    this.readsAfter.push(after);
     // A stop waits for the read in hand.
-    const entries = await super.read(limit, Math.min(waitMs, 20));
+    const entries = await super.read(limit, Math.min(waitMs, 20), after);
     return entries.map(entry => {
       if (!entry.fact || !this.unreadable.has(entry.fact.sessionId)) return entry;
       return { id: entry.id, at: entry.at, fact: undefined, problem: 'It is in cipher.' };

@@ -16,9 +16,10 @@ export class MemoryOutbox implements Outbox {
     for (const wake of this.#wakes) wake();
   }
 
-  async read(limit: number, waitMs: number): Promise<OutboxEntry[]> {
-    if (this.#entries.size === 0 && waitMs > 0) await this.#added(waitMs);
-    return [...this.#entries.values()].slice(0, limit);
+  async read(limit: number, waitMs: number, after = '0'): Promise<OutboxEntry[]> {
+    const behind = () => [...this.#entries.values()].filter(({ id }) => Number(id) > Number(after));
+    if (behind().length === 0 && waitMs > 0) await this.#added(waitMs);
+    return behind().slice(0, limit);
   }
 
   async remove(ids: readonly string[]): Promise<void> {

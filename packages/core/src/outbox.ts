@@ -23,10 +23,11 @@ export interface Backlog {
  */
 export interface Outbox {
   /**
-   * The oldest entries, at most `limit`. Removes nothing: the next read gives the same ones until they are removed.
-   * Waits up to `waitMs` for a first entry, then answers with none. No entry makes it reject, whatever the entry holds.
+   * The oldest entries, at most `limit`; with `after`, of those behind the entry of that id. Removes nothing: the next read
+   * gives the same ones until they are removed. Waits up to `waitMs` for a first entry, then answers with none. No entry
+   * makes it reject, whatever the entry holds.
    */
-  read(limit: number, waitMs: number): Promise<OutboxEntry[]>;
+  read(limit: number, waitMs: number, after?: string): Promise<OutboxEntry[]>;
 
   /** Forgets entries that are recorded. Idempotent. */
   remove(ids: readonly string[]): Promise<void>;

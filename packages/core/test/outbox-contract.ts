@@ -28,6 +28,8 @@ export function describeOutbox(name: string, open: () => Promise<OutboxBench>): 
       const entries = await bench.outbox.read(10, 0);
       expect(entries.map(({ fact }) => fact)).toEqual(facts);
       expect(await bench.outbox.read(2, 0)).toEqual(entries.slice(0, 2));
+      expect(await bench.outbox.read(1, 0, entries[0]?.id)).toEqual(entries.slice(1, 2));
+      expect(await bench.outbox.read(2, 0, entries[2]?.id)).toEqual([]);
 
       const ids = entries.map(({ id }) => id);
       await bench.outbox.remove(ids.slice(0, 1));

@@ -47,9 +47,9 @@ export class PrismaSessionLog implements SessionLog {
   async write(facts: readonly SessionFact[]): Promise<void> {
     const sessions = mergeBySession(facts);
     if (sessions.length === 0) return;
-    const column = <T>(value: (fact: SessionFact) => T): T[] => sessions.map(value);
-    const endColumn = <T>(value: (ended: SessionEnded) => T): (T | null)[] =>
-      sessions.map(fact => (fact.kind === 'ended' ? value(fact) : null));
+    const column = (value: (fact: SessionFact) => string | number) => arrayLiteral(sessions.map(value));
+    const endColumn = (value: (ended: SessionEnded) => string | number | null) =>
+      arrayLiteral(sessions.map(fact => (fact.kind === 'ended' ? value(fact) : null)));
     try {
       await this.#prisma.$executeRaw`
         INSERT INTO "ChatSession" AS s ("id", "pool", "userA", "userB", "startedAt", "endedAt", "endReason", "messages")
@@ -102,6 +102,18 @@ export class PrismaSessionLog implements SessionLog {
   async close(): Promise<void> {
     await this.#prisma.$disconnect();
   }
+}
+
+/**
+ * An array as PostgreSQL reads it. Prisma and its driver would look at each element of an array one after the other, each
+ * several times; a text they pass on as it is.
+ */
+function arrayLiteral(values: readonly (string | number | null)[]): string {
+  return `{${values.map(value => (value === null ? 'NULL' : typeof value === 'number' ? value : quoted(value))).join()}}`;
+}
+
+function quoted(text: string): string {
+  return `"${/["\\]/.test(text) ? text.replace(/["\\]/g, '\\$&') : text}"`;
 }
 
 /** One fact for each session, as one statement cannot change a row twice. Decides as the statement does. */

@@ -11,15 +11,15 @@
 -- Nothing is written in these two cases.
 
 if late then return late end
-local user, requestId = read(ARGV[3]), tonumber(ARGV[5])
-if not user then return { cjson.encode({ userId = ARGV[3], revision = 0, state = 'i' }) } end
+local user = read(ARGV[3])
+if not user then return { change({ userId = ARGV[3], revision = 0, state = 'i' }) } end
 if user.node ~= ARGV[4] then
   redis.call('SREM', membersKey, user.userId)
   return { elsewhere(user) }
 end
-if requestId <= user.requestId then return { change(user, partnerOf(user)) } end
+if tonumber(ARGV[5]) <= tonumber(user.requestId) then return { change(user, partnerOf(user)) } end
 
-user.requestId = requestId
+user.requestId = ARGV[5]
 if user.state == 'p' then
   endSession(user, ARGV[6], ARGV[7])
 elseif user.state == 'w' then

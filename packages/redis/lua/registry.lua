@@ -8,7 +8,9 @@
 --                           token, previousToken: hashes of what resumes the user; - for a plain user
 --   KEYS[2] queue   zset    userId by `since`
 --   KEYS[3] leases  zset    nodeId by the ms since the epoch at which its lease lapses; 0: it is lost for ever
---   KEYS[4] outbox  stream  session facts for the recorder
+--   KEYS[4] outbox  stream  session facts for the recorder, each a field `fact` with a text, whose fields have one space between:
+--                           "started sessionId userA userB startedAt" or
+--                           "ended sessionId userA userB startedAt endedAt reason messages"; -: nobody knows how many
 --   KEYS[5] away    zset    userId of each user who is away, by the ms since the epoch until which they may resume
 --   KEYS[6] members set     userIds that live on the node of the script; perhaps also ones that have moved elsewhere
 --   ARGV[1] prefix of the nodes' channels
@@ -20,8 +22,10 @@ local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 local late = nowMs > tonumber(ARGV[2]) and redis.error_reply('LATE the call came after it was given up')
 
+local lapses = {}
 local function lapsesAt(nodeId)
-  return tonumber(redis.call('ZSCORE', leasesKey, nodeId) or 0)
+  if not lapses[nodeId] then lapses[nodeId] = tonumber(redis.call('ZSCORE', leasesKey, nodeId) or 0) end
+  return lapses[nodeId]
 end
 
 local function leaseLost(nodeId)
@@ -29,28 +33,35 @@ local function leaseLost(nodeId)
 end
 
 -- An entry of another version is never written, as only nodes of that version can act for the user: it comes as one that
--- lives elsewhere, in no session. foreign: its node, or - while the user is away.
+-- lives elsewhere, in no session. foreign: its node, or - while the user is away. All fields are texts, as they stand there.
 local function read(userId)
   local raw = redis.call('HGET', usersKey, userId)
   if not raw then return nil end
-  local e = { userId = userId }
-  e.state, e.node, e.requestId, e.revision, e.other, e.sessionId, e.since, e.side, e.token, e.previousToken, e.rest =
+  local state, node, requestId, revision, other, sessionId, since, side, token, previousToken, rest =
     raw:match('^1 (%a) (%S+) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)(.*)$')
-  if not e.state then
-    e.foreign, e.revision = raw:match('^%d+ %a (%S+) %d+ (%d+)')
-    e.node = e.foreign == '-' and '-' or '?'
-    if not e.foreign then return nil end
+  if state then
+    return { userId = userId, state = state, node = node, requestId = requestId, revision = revision, other = other,
+      sessionId = sessionId, since = since, side = side, token = token, previousToken = previousToken, rest = rest }
   end
-  e.requestId, e.revision = tonumber(e.requestId), tonumber(e.revision)
-  return e
+  local foreign, itsRevision = raw:match('^%d+ %a (%S+) %d+ (%d+)')
+  return foreign and { userId = userId, foreign = foreign, node = foreign == '-' and '-' or '?', revision = itsRevision } or nil
 end
 
--- Writes an entry; with a state, the entry changes to that state and its revision grows.
-local function write(e, state)
-  if state then e.state, e.revision = state, e.revision + 1 end
+-- The text of an entry; with a state, the entry changes to that state and its revision grows.
+local function textOf(e, state)
+  if state then e.state, e.revision = state, string.format('%d', e.revision + 1) end
   if e.state == 'i' then e.sessionId, e.since, e.side = '-', '-', '-' end
-  redis.call('HSET', usersKey, e.userId, table.concat({ '1', e.state, e.node, e.requestId, e.revision, e.other,
-    e.sessionId, e.since, e.side, e.token, e.previousToken }, ' ') .. (e.rest or ''))
+  return '1 ' .. e.state .. ' ' .. e.node .. ' ' .. e.requestId .. ' ' .. e.revision .. ' ' .. e.other .. ' ' .. e.sessionId ..
+    ' ' .. e.since .. ' ' .. e.side .. ' ' .. e.token .. ' ' .. e.previousToken .. (e.rest or '')
+end
+
+local function write(e, state)
+  redis.call('HSET', usersKey, e.userId, textOf(e, state))
+end
+
+-- Both sides of a session at once: one command costs less than two.
+local function writeBoth(e, partner, state)
+  redis.call('HSET', usersKey, e.userId, textOf(e, state), partner.userId, textOf(partner, state))
 end
 
 -- The entry of the partner, if both sides are in the same session.

@@ -26,4 +26,4 @@ if partner then
   write(partner, 'p')
   notify(partner, user)
 end
-return { user.requestId, change(user, partner), unpack(touched) }
+return { tonumber(user.requestId), change(user, partner), unpack(touched) }

@@ -11,9 +11,9 @@
 
 if late then return late end
 local user = read(ARGV[3])
-if user and user.node == ARGV[4] and tonumber(ARGV[5]) > user.requestId then
-  user.requestId = tonumber(ARGV[5])
+if user and user.node == ARGV[4] and tonumber(ARGV[5]) > tonumber(user.requestId) then
+  user.requestId = ARGV[5]
   suspend(user, ARGV[6])
 end
 if not user or user.node ~= ARGV[4] then redis.call('SREM', membersKey, ARGV[3]) end
-return { user and elsewhere(user) or cjson.encode({ userId = ARGV[3], revision = 0, state = 'i' }), unpack(touched) }
+return { user and elsewhere(user) or change({ userId = ARGV[3], revision = 0, state = 'i' }), unpack(touched) }

@@ -37,8 +37,7 @@ local function restore(known, old, same)
     redis.call('ZADD', queueKey, e.since, e.userId)
   elseif e.side == 'a' and not same then
     -- It may have been lost before it was recorded; once more does no harm.
-    redis.call('XADD', outboxKey, '*', 'kind', 'started', 'sessionId', e.sessionId, 'userA', e.userId, 'userB', e.other,
-      'startedAt', e.since)
+    record('started ' .. e.sessionId .. ' ' .. e.userId .. ' ' .. e.other .. ' ' .. e.since)
   end
   write(e)
   if before and before ~= '-' then publish(before, elsewhere(e)) end
@@ -53,16 +52,17 @@ end
 local replies = {}
 for i, known in ipairs(cjson.decode(ARGV[4])) do
   local e = read(known.userId)
+  local revision = e and tonumber(e.revision)
   local moved = e and e.node ~= ARGV[3]
-  if moved and (e.foreign or e.revision > known.revision) then
+  if moved and (e.foreign or revision > known.revision) then
     replies[i] = elsewhere(e)
   elseif not e and known.revision == 0 then
-    replies[i] = cjson.encode({ userId = known.userId, revision = 0, state = 'i' })
+    replies[i] = change({ userId = known.userId, revision = 0, state = 'i' })
   elseif not e and redis.call('SISMEMBER', membersKey, known.userId) == 1 then
     replies[i] = elsewhere({ userId = known.userId, revision = known.revision + 1, node = '?' })
   else
     local same = e and e.state == known.state and (e.state ~= 'p' or e.sessionId == known.sessionId)
-    if not e or moved or e.revision < known.revision or (e.revision == known.revision and not same) then
+    if not e or moved or revision < known.revision or (revision == known.revision and not same) then
       e = restore(known, e, same)
     end
     local partner = partnerOf(e)

@@ -22,9 +22,11 @@ export class RedisOutbox implements Outbox {
     this.#refusedKey = refused;
   }
 
-  async read(limit: number, waitMs: number): Promise<OutboxEntry[]> {
-    // From the very beginning each time: what is recorded has been removed. BLOCK 0 would wait for ever.
-    const reply = await this.#redis.xread('COUNT', limit, 'BLOCK', Math.max(1, waitMs), 'STREAMS', this.#key, '0-0');
+  async read(limit: number, waitMs: number, after = '0-0'): Promise<OutboxEntry[]> {
+    // BLOCK 0 would wait for ever.
+    const reply = await (waitMs > 0
+      ? this.#redis.xread('COUNT', limit, 'BLOCK', waitMs, 'STREAMS', this.#key, after)
+      : this.#redis.xread('COUNT', limit, 'STREAMS', this.#key, after));
     const entries = reply?.[0]?.[1] ?? [];
     return entries.map(([id, fields]) => decodeEntry(id, fields));
   }
@@ -55,7 +57,7 @@ export class RedisOutbox implements Outbox {
 
 /** A stream id begins with the ms since the epoch at which Redis made it. */
 function timeOf(id: string): number {
-  return Number(id.split('-', 1)[0]);
+  return Number(id.slice(0, id.indexOf('-')));
 }
 
 function decodeEntry(id: string, fields: string[]): OutboxEntry {
@@ -67,36 +69,37 @@ function decodeEntry(id: string, fields: string[]): OutboxEntry {
   }
 }
 
-/** Throws an error that says in a sentence what is wrong with the fields. */
+/** What the fields of a fact are called, in the order in which its text has them. */
+const names = ['kind', 'sessionId', 'userA', 'userB', 'startedAt', 'endedAt', 'endReason', 'messages'] as const;
+
+/** Throws an error that says in a sentence what is wrong with the fields of an entry. */
 function decodeFact(fields: string[]): SessionFact {
-  const values = new Map<string, string>();
-  for (let i = 0; i + 1 < fields.length; i += 2) values.set(fields[i] ?? '', fields[i + 1] ?? '');
-  const text = (name: string): string => {
-    const value = values.get(name);
-    if (value === undefined) throw new Error(`The entry has no field ${name}.`);
+  const values = fields[0] === 'fact' ? (fields[1] ?? '').split(' ') : namedValues(fields);
+  const text = (index: number): string => {
+    const value = values[index];
+    if (value === undefined) throw new Error(`The entry has no field ${names[index]}.`);
     return value;
   };
-  const wholeNumber = (name: string): number => {
-    const value = text(name);
+  const wholeNumber = (index: number): number => {
+    const value = text(index);
     if (!/^\d{1,15}$/.test(value))
-      throw new Error(`The field ${name} must be a whole number, not ${JSON.stringify(value)}.`);
+      throw new Error(`The field ${names[index]} must be a whole number, not ${JSON.stringify(value)}.`);
     return Number(value);
   };
-  const kind = text('kind');
+  const kind = text(0);
   if (kind !== 'started' && kind !== 'ended')
     throw new Error(`The entry has the unknown kind ${JSON.stringify(kind)}.`);
-  const session = {
-    sessionId: text('sessionId'),
-    userA: text('userA'),
-    userB: text('userB'),
-    startedAt: wholeNumber('startedAt'),
-  };
-  if (kind === 'started') return { kind, ...session };
-  return {
-    kind,
-    ...session,
-    endedAt: wholeNumber('endedAt'),
-    endReason: text('endReason') as EndReason,
-    messages: text('messages') === '' ? null : wholeNumber('messages'),
-  };
+  const [sessionId, userA, userB, startedAt] = [text(1), text(2), text(3), wholeNumber(4)];
+  if (kind === 'started') return { kind, sessionId, userA, userB, startedAt };
+  const [endedAt, endReason] = [wholeNumber(5), text(6) as EndReason];
+  const messages = text(7) === '-' ? null : wholeNumber(7);
+  return { kind, sessionId, userA, userB, startedAt, endedAt, endReason, messages };
+}
+
+/** The values of a fact that a node of the version before wrote: each is a field of the entry, by its name. */
+function namedValues(fields: string[]): (string | undefined)[] {
+  const values = new Map<string, string>();
+  for (let i = 0; i + 1 < fields.length; i += 2) values.set(fields[i] ?? '', fields[i + 1] ?? '');
+  if (values.get('messages') === '') values.set('messages', '-');
+  return names.map(name => values.get(name));
 }

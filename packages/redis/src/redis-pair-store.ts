@@ -16,10 +16,9 @@ import {
 import { type Redis, ReplyError } from 'ioredis';
 import { nodeChannelPrefix, type PoolLocation, poolKeys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
+import { TurnPipeline } from './turn-pipeline.ts';
 import { encodeKnownUsers, parseChange } from './user-change-codec.ts';
 
-/** How many of the longest-waiting users a partner is drawn from. */
-const drawnFrom = 8;
 /** Waits before a command whose reply did not come is given again, in ms: short gaps heal, and a user is not kept long. */
 const retryDelaysMs = [50, 250, 500];
 /**
@@ -35,6 +34,8 @@ export class RedisPairStore implements PairStore {
   /** The node's idea of Redis's clock is late by at most the time of one reply. */
   readonly settleMs = lateMs + 1000;
   readonly #redis: Redis;
+  /** For what users do most. */
+  readonly #pipeline: TurnPipeline;
   readonly #keys: ReturnType<typeof poolKeys>;
   readonly #channels: string;
   readonly #scriptTime: ((script: string, seconds: number) => void) | undefined;
@@ -45,6 +46,7 @@ export class RedisPairStore implements PairStore {
   constructor(redis: Redis, location: PoolLocation, scriptTime?: (script: string, seconds: number) => void) {
     defineScripts(redis);
     this.#redis = redis;
+    this.#pipeline = new TurnPipeline(redis);
     this.#keys = poolKeys(location);
     this.#channels = nodeChannelPrefix(location.prefix);
     this.#scriptTime = scriptTime;
@@ -52,18 +54,12 @@ export class RedisPairStore implements PairStore {
 
   async search(command: SearchCommand): Promise<UserChange[]> {
     const { userId, nodeId, requestId, revision, sessionId, token, skip } = command;
-    const user = [userId, nodeId, requestId, revision];
-    const args = [
-      ...user,
-      sessionId,
-      token ?? '-',
-      skip?.sessionId ?? '',
-      skip?.messages ?? '',
-      randomInteger(),
-      drawnFrom,
-    ];
+    const args = [userId, nodeId, requestId, revision, sessionId, token ?? '-', randomInteger()];
+    if (skip) args.push(skip.sessionId, skip.messages ?? '');
     const changes = await this.#run('search-partner', nodeId, () =>
-      this.#redis.searchPartner(...this.#registry(nodeId), ...args),
+      this.#pipeline.call<string[]>((pipeline, callback) =>
+        pipeline.searchPartner(...this.#registry(nodeId), ...args, callback),
+      ),
     );
     return changes.map(parseChange);
   }
@@ -71,7 +67,9 @@ export class RedisPairStore implements PairStore {
   async leave({ userId, nodeId, requestId, reason, messages, forget }: LeaveCommand): Promise<UserChange[]> {
     const args = [userId, nodeId, requestId, reason, messages ?? '', forget ? '1' : '0'];
     const changes = await this.#run('leave-chat', nodeId, () =>
-      this.#redis.leaveChat(...this.#registry(nodeId), ...args),
+      this.#pipeline.call<string[]>((pipeline, callback) =>
+        pipeline.leaveChat(...this.#registry(nodeId), ...args, callback),
+      ),
     );
     return changes.map(parseChange);
   }

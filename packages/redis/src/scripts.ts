@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import type { Redis, Result } from 'ioredis';
+import type { Callback, Redis, Result } from 'ioredis';
 
 type Arguments = (string | number)[];
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    searchPartner(...keysAndArguments: Arguments): Result<string[], Context>;
-    leaveChat(...keysAndArguments: Arguments): Result<string[], Context>;
+    searchPartner(...keysArgumentsAndCallback: [...Arguments, Callback<string[]>]): Result<string[], Context>;
+    leaveChat(...keysArgumentsAndCallback: [...Arguments, Callback<string[]>]): Result<string[], Context>;
     suspendUser(...keysAndArguments: Arguments): Result<string[], Context>;
     resumeUser(...keysAndArguments: Arguments): Result<[number, ...string[]] | null, Context>;
     retireToken(...keysAndArguments: Arguments): Result<number, Context>;
@@ -30,23 +30,26 @@ declare module 'ioredis' {
 export function defineScripts(redis: Redis): void {
   redis.defineCommand('searchPartner', onRegistry('search-partner'));
   redis.defineCommand('leaveChat', onRegistry('leave-chat'));
-  redis.defineCommand('suspendUser', onRegistry('suspend-user'));
+  redis.defineCommand('suspendUser', onRegistry('suspend-user', 'absence'));
   redis.defineCommand('resumeUser', onRegistry('resume-user'));
   redis.defineCommand('retireToken', onRegistry('retire-token'));
   redis.defineCommand('expireAway', onRegistry('expire-away'));
   redis.defineCommand('syncUsers', onRegistry('sync-users'));
-  redis.defineCommand('disownUsers', onRegistry('disown-users'));
-  redis.defineCommand('reapNode', onRegistry('reap-node'));
+  redis.defineCommand('disownUsers', onRegistry('disown-users', 'absence'));
+  redis.defineCommand('reapNode', onRegistry('reap-node', 'absence'));
   redis.defineCommand('renewLease', { numberOfKeys: 4, lua: source('renew-lease') });
   redis.defineCommand('postStatus', { numberOfKeys: 2, lua: source('post-status') });
   redis.defineCommand('setAsideFact', { numberOfKeys: 2, lua: source('set-aside-fact') });
   redis.defineCommand('retryFacts', { numberOfKeys: 2, lua: source('retry-facts') });
 }
 
-/** A script with what all scripts on the registry have in common, behind its own first line. */
-function onRegistry(name: string): { numberOfKeys: number; lua: string } {
+/**
+ * A script with what all scripts on the registry have in common, and what else it needs, behind its own first line. What it
+ * does not need it does not get: Redis makes every function anew for each call.
+ */
+function onRegistry(name: string, ...parts: string[]): { numberOfKeys: number; lua: string } {
   const [shebang = '', ...lines] = source(name).split('\n');
-  return { numberOfKeys: 6, lua: [shebang, source('registry'), source('sessions'), ...lines].join('\n') };
+  return { numberOfKeys: 6, lua: [shebang, ...['registry', 'sessions', ...parts].map(source), ...lines].join('\n') };
 }
 
 function source(name: string): string {

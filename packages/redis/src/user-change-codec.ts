@@ -1,4 +1,4 @@
-import type { KnownUser, SessionSide, UserChange } from '@passerby/core';
+import type { KnownUser, PresentUserChange, SessionSide, UserChange } from '@passerby/core';
 import type { EndReason } from '@passerby/protocol';
 
 /** A change as the scripts write it. */
@@ -12,13 +12,21 @@ export interface EncodedChange {
 }
 
 /** Reads a change that a script wrote. Throws when it is not one. */
-export function decodeChange({ userId, revision, state, session, ended, unconfirmed }: EncodedChange): UserChange {
+export function decodeChange(encoded: EncodedChange): UserChange {
+  const { userId, revision, state, ended, unconfirmed } = encoded;
   if (state === 'g') return { userId, revision, state: 'gone' };
   if (state === 'a') return { userId, revision, state: 'away' };
-  const base = { userId, revision, ...(ended && { ended }), ...(unconfirmed && { unconfirmed }) };
-  if (state === 'i') return { ...base, state: 'idle' };
-  if (state === 'w') return { ...base, state: 'waiting' };
-  if (state === 'p' && session) return { ...base, state: 'paired', session };
+  const change = presentChange(encoded);
+  // Added, not spread: this is done for every change that a node hears of.
+  if (ended) change.ended = ended;
+  if (unconfirmed) change.unconfirmed = unconfirmed;
+  return change;
+}
+
+function presentChange({ userId, revision, state, session }: EncodedChange): PresentUserChange {
+  if (state === 'i') return { userId, revision, state: 'idle' };
+  if (state === 'w') return { userId, revision, state: 'waiting' };
+  if (state === 'p' && session) return { userId, revision, state: 'paired', session };
   throw new Error(`A script wrote a change with the unknown state ${JSON.stringify(state)}.`);
 }
 

@@ -26,7 +26,13 @@ async function redisOutboxBench(): Promise<RedisOutboxBench> {
     refusedKey: `${pool.prefix}:{${pool.pool}}:refused`,
     outbox: new RedisOutbox(await pool.connect(), pool.location),
     addFields,
-    add: fact => addFields(...Object.entries(fact).flatMap(([name, value]) => [name, String(value ?? '')])),
+    add: fact =>
+      addFields(
+        'fact',
+        Object.values(fact)
+          .map(value => value ?? '-')
+          .join(' '),
+      ),
     close: () => pool.close(),
   };
 }
@@ -61,6 +67,32 @@ describe('RedisOutbox', () => {
     ]);
     await bench.outbox.remove(entries.map(({ id }) => id));
     expect(await bench.outbox.backlog()).toEqual({ length: 0, oldestAgeMs: 0, setAside: 0 });
+  });
+
+  it.each([
+    ['started s1 ann bob', 'The entry has no field startedAt.'],
+    ['', 'The entry has the unknown kind "".'],
+    ['paused s1 ann bob 5', 'The entry has the unknown kind "paused".'],
+    ['started s1 ann bob noon', 'The field startedAt must be a whole number, not "noon".'],
+    ['ended s1 ann bob 5 9 skip 1.5', 'The field messages must be a whole number, not "1.5".'],
+  ])('gives a text that it cannot read with the problem: %s', async (text, problem) => {
+    await bench.addFields('fact', text);
+    expect(await bench.outbox.read(10, 0)).toMatchObject([{ fact: undefined, problem }]);
+  });
+
+  it('reads a fact with more fields behind, and those of the version before, whose fields had names', async () => {
+    const session = { sessionId: 's1', userA: 'ann', userB: 'bob', startedAt: 5 };
+    await bench.addFields('fact', 'started s1 ann bob 5 later');
+    await bench.addFields('fact', 'ended s1 ann bob 5 9 skip 3 later');
+    await bench.addFields(...ended, 'messages', '3', 'later', '1');
+    await bench.addFields(...ended, 'messages', '');
+    const skipped = { kind: 'ended', ...session, endedAt: 9, endReason: 'skip' };
+    expect((await bench.outbox.read(10, 0)).map(({ fact }) => fact)).toEqual([
+      { kind: 'started', ...session },
+      { ...skipped, messages: 3 },
+      { ...skipped, messages: 3 },
+      { ...skipped, messages: null },
+    ]);
   });
 
   it('keeps all that an entry holds when it is set aside, also what it cannot read', async () => {
