@@ -78,4 +78,17 @@ export const mutations: Record<string, Mutation> = {
     // Not what ends sessions: then nothing has to arrive any more.
     faults: ['redis-gaps'],
   },
+  resume: {
+    does: 'Whoever connects again finds the chat ended.',
+    edits: [
+      {
+        file: 'packages/redis/lua/resume-user.lua',
+        from: 'local partner, before = partnerOf(user), user.node',
+        to: `if user.state == 'p' then endSession(user, 'timeout', '') end
+local partner, before = partnerOf(user), user.node`,
+      },
+    ],
+    where: 'nodes',
+    faults: ['rolling-restart'],
+  },
 };

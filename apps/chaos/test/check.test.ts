@@ -1,3 +1,4 @@
+import type { EndReason } from '@passerby/protocol';
 import { WrittenHistory } from './write-history.ts';
 
 const history = () => new WrittenHistory().come('ann', 'bob', 'eve');
@@ -58,8 +59,51 @@ describe('the checker', () => {
       expect(delivered.found()).toEqual(['delivered but lost']);
     });
 
+    it('that count as delivered to a plain client were shown, unless it was just going', () => {
+      const half = (goneAt: number) =>
+        new WrittenHistory()
+          .comeToStay('ann')
+          .come('bob')
+          .pair('s', 2, 'ann', 'bob')
+          .send('ann', 's', 1, 3)
+          .add({ kind: 'delivered', at: 4000, user: 'ann', session: 's', n: 1 })
+          .add({ kind: 'gone', at: goneAt, user: 'bob', how: 'lost' })
+          .over('s', 20, 'ann')
+          .found();
+      expect(half(7000)).toContain('delivered but lost');
+      expect(half(5000)).not.toContain('delivered but lost');
+    });
+
+    it('of a client that resumes are shown without a gap, whatever the faults', () => {
+      const gap = resuming().fault({ at: 1000, healedAt: 59_000, redis: true });
+      for (const n of [1, 2, 3]) gap.send('ann', 's', n, 3);
+      for (const n of [1, 3]) {
+        gap.show('bob', 'ann', 's', n, 4).add({ kind: 'delivered', at: 4000, user: 'ann', session: 's', n });
+      }
+      expect(gap.found()).toEqual(['gap']);
+    });
+
+    it('of a client that resumes are known to be shown, if both stay', () => {
+      const shown = () => resuming().send('ann', 's', 1, 3).show('bob', 'ann', 's', 1, 4);
+      expect(shown().found()).toEqual(['no receipt']);
+      const seen = (at: number) => shown().add({ kind: 'delivered', at, user: 'ann', session: 's', n: 1 });
+      expect(seen(11_000).found()).toEqual([]);
+      expect(seen(13_000).found()).toEqual(['no receipt']);
+      expect(seen(13_000).fault({ at: 3000, healedAt: 6000, redis: true }).found()).toEqual([]);
+      expect(shown().over('s', 11, 'bob').add({ kind: 'gone', at: 10_000, user: 'ann', how: 'left' }).found()).toEqual(
+        [],
+      );
+    });
+
     const resuming = () =>
       new WrittenHistory().comeToStay('ann', 'bob').pair('s', 2, 'ann', 'bob').part('s', 60, 'ann', 'bob');
+
+    it('arrive, too, after a skip that was refused', () => {
+      const refused = resuming()
+        .ask({ user: 'ann', op: 'skip', seconds: 3, session: 's', outcome: 'failed', code: 'UNAVAILABLE' })
+        .send('ann', 's', 1, 3.1);
+      expect(refused.found()).toEqual(['lost']);
+    });
 
     it('between resuming clients arrive, if both stay', () => {
       expect(resuming().send('ann', 's', 1, 3).found()).toEqual(['lost']);
@@ -94,6 +138,8 @@ describe('the checker', () => {
       rows.row({ id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000, endedAt: 20_000 });
       expect(rows.found()).toEqual(['double session']);
       rows.row({ id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000, endedAt: 20_000, endReason: 'lost' });
+      expect(rows.found().toSorted()).toEqual(['double session', 'record']);
+      rows.fault({ at: 4000, healedAt: 5000, redis: true, losesData: true });
       expect(rows.found()).toEqual([]);
       expect([...rows.verdict().excused.values()]).toContain(1);
     });
@@ -112,7 +158,41 @@ describe('the checker', () => {
       const half = history().ask({ user: 'ann', op: 'search', seconds: 1.5, reply: { state: 'waiting' } });
       half.add({ kind: 'matched', at: 2000, user: 'ann', session: 's' }).row(row).phase('closing', 60);
       expect(half.found()).toEqual(['one side']);
-      expect(half.add({ kind: 'gone', at: 3000, user: 'bob', how: 'lost' }).found()).toEqual([]);
+      const gone = half.add({ kind: 'gone', at: 3000, user: 'bob', how: 'lost' });
+      expect(gone.found()).toEqual(['not told']);
+      expect(gone.over('s', 9, 'ann').found()).toEqual([]);
+      expect([...gone.verdict().excused.values()]).toEqual([1]);
+    });
+
+    const ghost = (matchedAt: number) =>
+      history()
+        .ask({ user: 'bob', op: 'search', seconds: 2, reply: { state: 'waiting' } })
+        .add({ kind: 'gone', at: 3000, user: 'bob', how: 'left' })
+        .ask({ user: 'ann', op: 'search', seconds: matchedAt, reply: { state: 'paired', sessionId: 's' } })
+        .add({ kind: 'matched', at: matchedAt * 1000, user: 'ann', session: 's' })
+        .row({ id: 's', userA: 'id-bob', userB: 'id-ann', startedAt: matchedAt * 1000 })
+        .phase('closing', 60);
+
+    it('do not begin with somebody who is long gone', () => {
+      const told = (matchedAt: number) => ghost(matchedAt).over('s', matchedAt + 1, 'ann');
+      expect(told(10).found()).toEqual([]);
+      expect([...told(10).verdict().excused.values()]).toEqual([1]);
+      expect(told(12).found()).toEqual(['nobody there']);
+      expect(
+        told(12)
+          .fault({ at: 2500, healedAt: 5000, cuts: ['node-2#1'] })
+          .found(),
+      ).toEqual([]);
+      expect(
+        told(12)
+          .fault({ at: 2500, healedAt: 5000, cuts: ['node-1#1'] })
+          .found(),
+      ).toEqual(['nobody there']);
+    });
+
+    it('with somebody who is gone are over for the other one, too', () => {
+      expect(ghost(10).found()).toEqual(['not told']);
+      expect(ghost(10).over('s', 19, 'ann').found()).toEqual(['not told']);
     });
 
     it('whose partner searched on has one side, too', () => {
@@ -213,6 +293,16 @@ describe('the checker', () => {
       expect(inTime.toldDelays).toEqual([{ at: 10_000, ms: 7000 }]);
     });
 
+    it('is told, too, after an own skip that was refused', () => {
+      const refused = (outcome: 'failed' | 'unknown', endedAt: number) =>
+        left()
+          .ask({ user: 'bob', op: 'skip', seconds: 5, endedAt, session: 's', outcome, code: 'UNAVAILABLE' })
+          .phase('closing', 60);
+      expect(refused('failed', 6000).found()).toEqual(['not told']);
+      expect(refused('failed', 16_000).over('s', 18.9, 'bob').found()).toEqual([]);
+      expect(refused('failed', 16_000).over('s', 19.1, 'bob').found()).toEqual(['not told']);
+    });
+
     it('may be told later while another fault lasts, which is counted', () => {
       const late = left().over('s', 25, 'bob').fault({ at: 5000, healedAt: 20_000, redis: true }).verdict();
       expect(late.violations).toEqual([]);
@@ -255,9 +345,8 @@ describe('the checker', () => {
     });
 
     it('is told when the partner was told', () => {
-      expect(history().pair('s', 2, 'ann', 'bob').over('s', 10, 'ann').phase('closing', 60).found()).toEqual([
-        'not told',
-      ]);
+      const half = history().pair('s', 2, 'ann', 'bob').over('s', 10, 'ann').phase('closing', 60);
+      expect(half.found()).toEqual(['not told', 'ended for nothing']);
     });
   });
 
@@ -334,7 +423,120 @@ describe('the checker', () => {
         .add({ kind: 'up', at: 20_000, user: 'ann', node: 'node-1#1' });
       absent.part('s', 30, 'ann', 'bob');
       expect(absent.found()).toEqual(['not told']);
-      expect(absent.add({ kind: 'away', at: 12_000, user: 'bob', session: 's' }).found()).toEqual([]);
+      absent.add({ kind: 'away', at: 12_000, user: 'bob', session: 's' });
+      absent.add({ kind: 'back', at: 20_000, user: 'bob', session: 's' });
+      expect(absent.found()).toEqual([]);
+    });
+
+    it('is known to be back', () => {
+      const briefly = () =>
+        new WrittenHistory()
+          .comeToStay('ann', 'bob')
+          .pair('s', 2, 'ann', 'bob')
+          .add({ kind: 'down', at: 10_000, user: 'ann' })
+          .add({ kind: 'away', at: 10_000, user: 'bob', session: 's' })
+          .add({ kind: 'up', at: 11_000, user: 'ann', node: 'node-1#1', state: 'paired' });
+      expect(briefly().part('s', 30, 'ann', 'bob').found()).toEqual(['not told']);
+      expect(briefly().part('s', 18, 'ann', 'bob').found()).toEqual([]);
+      const known = (at: number) => briefly().add({ kind: 'back', at, user: 'bob', session: 's' });
+      expect(known(18_000).part('s', 30, 'ann', 'bob').found()).toEqual([]);
+      expect(known(20_000).part('s', 30, 'ann', 'bob').found()).toEqual(['not told']);
+      const reloaded = briefly()
+        .add({ kind: 'down', at: 12_000, user: 'bob', reload: true })
+        .add({ kind: 'up', at: 12_100, user: 'bob', node: 'node-2#1', state: 'paired' });
+      expect(reloaded.part('s', 30, 'ann', 'bob').found()).toEqual([]);
+    });
+
+    const waited = (backAt: number, state: 'idle' | 'waiting') =>
+      new WrittenHistory()
+        .comeToStay('ann', 'bob')
+        .ask({ user: 'ann', op: 'search', seconds: 2, reply: { state: 'waiting' } })
+        .add({ kind: 'down', at: 10_000, user: 'ann' })
+        .add({ kind: 'up', at: backAt, user: 'ann', node: 'node-2#1', state });
+
+    it('keeps the place in the queue', () => {
+      expect(waited(12_000, 'waiting').found()).toEqual([]);
+      expect(waited(12_000, 'idle').found()).toEqual(['place lost']);
+      expect(waited(15_000, 'idle').found()).toEqual([]);
+      expect(waited(12_000, 'idle').fault({ at: 9000, healedAt: 9500, redis: true, losesData: true }).found()).toEqual(
+        [],
+      );
+      const left = waited(12_000, 'idle');
+      left.ask({ user: 'ann', op: 'end', seconds: 9, outcome: 'unknown', code: 'CONNECTION' });
+      expect(left.found()).toEqual([]);
+    });
+  });
+
+  describe('a chat does not end', () => {
+    const ended = (reason: EndReason) =>
+      new WrittenHistory()
+        .comeToStay('ann', 'bob')
+        .pair('s', 2, 'ann', 'bob')
+        .add({ kind: 'over', at: 30_000, user: 'bob', session: 's', reason })
+        .add({ kind: 'over', at: 30_000, user: 'ann', session: 's', reason });
+    const nothing = 'ended for nothing';
+
+    it('for nothing', () => {
+      expect(ended('timeout').found()).toEqual([nothing, nothing]);
+    });
+
+    it('because somebody was away for less than the grace time', () => {
+      const away = (seconds: number) =>
+        ended('timeout')
+          .add({ kind: 'down', at: 29_000 - 1000 * seconds, user: 'ann' })
+          .add({ kind: 'away', at: 29_000 - 1000 * seconds, user: 'bob', session: 's' })
+          .add({ kind: 'up', at: 29_000, user: 'ann', node: 'node-2#1', state: 'paired' })
+          .found();
+      expect(away(4)).toEqual([nothing, nothing]);
+      expect(away(5)).toEqual([]);
+    });
+
+    it('because of an old command that was refused', () => {
+      const refused = (seconds: number) =>
+        ended('end')
+          .ask({ user: 'ann', op: 'end', seconds, session: 's', outcome: 'failed', code: 'UNAVAILABLE' })
+          .ask({ user: 'bob', op: 'end', seconds, session: 's', outcome: 'failed', code: 'UNAVAILABLE' });
+      expect(refused(26).found()).toEqual([]);
+      expect(refused(18).found()).toEqual([nothing, nothing]);
+    });
+
+    it('because the partner left who did not', () => {
+      expect(ended('skip').fault({ at: 29_000, healedAt: 30_000, redis: true, losesData: true }).found()).toEqual([
+        nothing,
+        nothing,
+      ]);
+    });
+
+    it('with a plain client, unless its node was lost for a lease, which is counted', () => {
+      const halted = (healedAt: number) =>
+        history()
+          .pair('s', 2, 'ann', 'bob')
+          .fault({ at: 20_000, healedAt, halts: ['node-1#1'] })
+          .add({ kind: 'over', at: 25_000, user: 'bob', session: 's', reason: 'timeout' })
+          .add({ kind: 'gone', at: 27_000, user: 'ann', how: 'lost' });
+      expect(halted(27_000).found()).toEqual([]);
+      expect([...halted(27_000).verdict().excused.values()]).toEqual([1]);
+      expect(halted(21_000).found()).toEqual([nothing]);
+    });
+
+    it('because of a fault, except one that loses data, which is counted', () => {
+      expect(ended('timeout').fault({ at: 20_000, healedAt: 29_000, redis: true }).found()).toEqual([nothing, nothing]);
+      const wiped = ended('timeout').fault({ at: 20_000, healedAt: 21_000, redis: true, losesData: true });
+      expect(wiped.found()).toEqual([]);
+      expect([...wiped.verdict().excused.values()]).toEqual([2]);
+      expect(ended('timeout').fault({ at: 2500, healedAt: 3000, redis: true, losesData: true }).found()).toEqual([
+        nothing,
+        nothing,
+      ]);
+    });
+
+    it('because the node of a client that resumes stood still for less than the grace time', () => {
+      const halted = (seconds: number) =>
+        ended('timeout')
+          .fault({ at: 28_000 - 1000 * seconds, healedAt: 28_000, halts: ['node-1#1'] })
+          .found();
+      expect(halted(4)).toEqual([nothing, nothing]);
+      expect(halted(6)).toEqual([]);
     });
   });
 
@@ -406,11 +608,15 @@ describe('the checker', () => {
     });
 
     it('may miss what Redis lost, which is counted', () => {
-      const lost = chat()
-        .row({ ...row, endedAt: null })
-        .fault({ at: 10_000, healedAt: 11_000, losesData: true, redis: true });
+      const lost = chat().row({ ...row, endReason: 'lost' });
+      expect(lost.found()).toEqual(['record']);
+      lost.fault({ at: 10_000, healedAt: 11_000, losesData: true, redis: true });
       expect(lost.found()).toEqual([]);
       expect([...lost.verdict().excused.values()]).toEqual([1]);
+      lost.row({ ...row, endedAt: null });
+      expect(lost.found()).toEqual(['record']);
+      lost.end.rows = [];
+      expect(lost.found()).toEqual([]);
     });
   });
 
