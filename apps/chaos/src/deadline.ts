@@ -1,5 +1,5 @@
 import type { FaultEvent } from './history.ts';
-import { leavings, nodeAt, restoredAt, type Stay, type Timeline, touches } from './timeline.ts';
+import { leavings, nodeAt, restoredAt, type Stay, type Timeline, touchesOf } from './timeline.ts';
 
 /**
  * By when one side of a session must have been told of something about the other. The bound counts from the cause; or from
@@ -39,9 +39,9 @@ export function toldBy(causeAt: number, stay: Stay, other: Stay, timeline: Timel
 export function hindrancesOf(stays: readonly Stay[], { users, faults }: Timeline): [from: number, to: number][] {
   return stays.flatMap(stay => {
     const user = users.get(stay.user);
-    const touching = faults.filter(fault => fault.redis || touches(fault, user));
     const away = user?.downs ?? [];
-    return [...away, ...leavings(stay), ...touching.map(spanOf)];
+    const touched = faults.flatMap(fault => (fault.redis ? [spanOf(fault)] : touchesOf(fault, user)));
+    return [...away, ...leavings(stay), ...touched];
   });
 }
 

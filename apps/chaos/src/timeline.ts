@@ -135,15 +135,15 @@ export function partnerOf(user: string, session: string, timeline: Timeline): Us
   return [row?.userA, row?.userB].flatMap(id => usersById.get(id ?? '') ?? []).find(each => each.user !== user);
 }
 
-/** Whether a fault touched a node that the user was connected to meanwhile. */
-export function touches({ halts, cuts, at, healedAt = Infinity }: FaultEvent, user: UserTimeline | undefined): boolean {
+/** From when to when a fault touched the node that the user was connected to. Whoever is elsewhere by then is not touched. */
+export function touchesOf(fault: FaultEvent, user: UserTimeline | undefined): [from: number, to: number][] {
+  const { halts, cuts, at, healedAt = Infinity } = fault;
   const { ups = [] } = user ?? {};
-  return ups.some(
-    (up, index) =>
-      (halts.includes(up.node) || cuts.includes(up.node)) &&
-      up.at <= healedAt &&
-      (ups[index + 1]?.at ?? Infinity) >= at,
-  );
+  return ups.flatMap((up, index) => {
+    const from = Math.max(at, up.at);
+    const to = Math.min(healedAt, ups[index + 1]?.at ?? Infinity);
+    return from <= to && (halts.includes(up.node) || cuts.includes(up.node)) ? [[from, to] as [number, number]] : [];
+  });
 }
 
 /** The node that the user was connected to at that time. */

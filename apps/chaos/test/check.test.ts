@@ -538,6 +538,14 @@ describe('the checker', () => {
       expect(halted(4)).toEqual([nothing, nothing]);
       expect(halted(6)).toEqual([]);
     });
+
+    it('because of what happens to a node that its users have left', () => {
+      const moved = ended('timeout')
+        .fault({ at: 20_000, healedAt: 30_000, halts: ['node-1#1'] })
+        .add({ kind: 'down', at: 20_000, user: 'ann' })
+        .add({ kind: 'up', at: 21_000, user: 'ann', node: 'node-3#1', state: 'paired' });
+      expect(moved.found()).toEqual([nothing, nothing]);
+    });
   });
 
   describe('a question', () => {

@@ -8,7 +8,7 @@ import {
   restoredAt,
   type Stay,
   type Timeline,
-  touches,
+  touchesOf,
   type UserTimeline,
   type Violation,
 } from '../timeline.ts';
@@ -78,7 +78,7 @@ function excuseOf({ startedAt, endedAt, stay, other }: EndedChat, timeline: Time
     const { at, healedAt = Infinity } = fault;
     // The lease was prolonged a quarter of it before, at worst, and is again no sooner than another quarter after the fault.
     const isLong = Math.min(healedAt, endedAt) - at >= leaseMs / 2;
-    const isPlain = both.some(each => each?.client === 'plain' && touches(fault, each));
+    const isPlain = both.some(each => each?.client === 'plain' && touchesOf(fault, each).length > 0);
     return isLong && isPlain && healedAt >= startedAt && endedAt <= healedAt + boundMs;
   });
   return lostLease ? 'the node of a plain client stood still or was cut off for a lease' : undefined;
@@ -103,8 +103,7 @@ function asked(user: UserTimeline | undefined, chat: EndedChat, timeline: Timeli
 function wasAway(user: UserTimeline | undefined, until: number, { faults, history }: Timeline): boolean {
   const { graceMs, boundMs } = history.settings;
   if (user?.client !== 'resuming') return false;
-  const touching = faults.filter(fault => touches(fault, user));
-  const spans = [...user.downs, ...touching.map(({ at, healedAt = Infinity }) => [at, healedAt] as const)];
+  const spans = [...user.downs, ...faults.flatMap(fault => touchesOf(fault, user))];
   let [start, end] = [-Infinity, -Infinity];
   for (const [from, to] of spans.toSorted(([one], [other]) => one - other)) {
     if (from > end + aftermathMs) start = from;

@@ -31,7 +31,7 @@ export function checkRows(timeline: Timeline, excuse: (reason: string) => void):
     });
   }
   for (const row of history.end.rows) {
-    if (row.endReason === 'lost')
+    if (row.endReason === 'lost' && wasLost(row.id, timeline))
       excuse('sessions whose end Redis lost with its data, so that their rows were closed later');
     if (sessions.has(row.id)) continue;
     excuse('sessions in the record that no client saw, because both were gone before they heard of them');

@@ -5,7 +5,7 @@ import {
   restoredAt,
   type Stay,
   type Timeline,
-  touches,
+  touchesOf,
   type UserTimeline,
   type Violation,
 } from '../timeline.ts';
@@ -60,7 +60,7 @@ function knownBy(goneAt: number, other: UserTimeline, timeline: Timeline): numbe
   let deadline = goneAt + boundMs;
   for (const fault of faults) {
     const { at, healedAt = Infinity, redis, losesData } = fault;
-    if (at > deadline || healedAt < goneAt || !(redis || touches(fault, other))) continue;
+    if (at > deadline || healedAt < goneAt || !(redis || touchesOf(fault, other).length > 0)) continue;
     const until = losesData ? restoredAt(fault, nodeAt(other, goneAt), timeline) + leaseMs : healedAt;
     deadline = Math.max(deadline, until + boundMs);
   }
@@ -85,7 +85,7 @@ function whyUnheard(only: Stay, other: UserTimeline | undefined, timeline: Timel
   if (lost) return 'Redis lost its data in that moment';
   const missed = timeline.faults.some(
     fault =>
-      (fault.redis || touches(fault, other)) &&
+      (fault.redis || touchesOf(fault, other).length > 0) &&
       fault.at - onItsWayMs <= at &&
       (fault.healedAt ?? Infinity) + leaseMs >= at &&
       endOfStay(only) <= (fault.healedAt ?? Infinity) + leaseMs,
