@@ -20,7 +20,7 @@ const aftermathMs = 2000;
 
 /** A chat goes on, and a place in the queue is kept, until somebody leaves or is lost. */
 export function checkEnded(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
-  return [...chats(timeline, excuse), ...places(timeline)];
+  return [...chats(timeline, excuse), ...places(timeline, excuse)];
 }
 
 function chats(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
@@ -125,18 +125,27 @@ function wasForgotten(users: (UserTimeline | undefined)[], from: number, until: 
 }
 
 /** Whoever waits and loses the connection still waits when back. */
-function places(timeline: Timeline): Violation[] {
+function places(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
+  const { users, history, epochMs } = timeline;
+  const { boundMs } = history.settings;
   const violations: Violation[] = [];
-  for (const user of timeline.users.values()) {
+  for (const user of users.values()) {
     for (const { downAt, at } of user.lostPlaces) {
-      if (wasAway(user, at, timeline) || wasForgotten([user], downAt, at, timeline)) continue;
-      const { boundMs } = timeline.history.settings;
-      // Perhaps it was matched before its absence was known, and has been left again.
-      const missed = timeline.history.end.rows.some(row => {
-        const startedAt = row.startedAt - timeline.epochMs;
-        return [row.userA, row.userB].includes(user.userId ?? '') && startedAt >= downAt - boundMs && startedAt <= at;
-      });
-      if (missed) continue;
+      if (wasAway(user, at, timeline)) continue;
+      // A match that came before the absence was known, and that the other side has left again.
+      const wasMatched = history.end.rows.some(
+        ({ userA, userB, startedAt }) =>
+          (userA === user.userId || userB === user.userId) &&
+          startedAt - epochMs >= downAt - boundMs &&
+          startedAt - epochMs <= at,
+      );
+      const wasUnknown = wasForgotten([user], downAt, at, timeline);
+      if (wasMatched || wasUnknown) {
+        excuse(
+          `places in the queue lost, because ${wasUnknown ? 'Redis lost its data' : 'a match was missed meanwhile'}`,
+        );
+        continue;
+      }
       const text = `${user.user} waited, lost the connection for ${((at - downAt) / 1000).toFixed(2)} s, and did not wait any more.`;
       violations.push({ check: 'place lost', at, text, users: [user.user] });
     }
