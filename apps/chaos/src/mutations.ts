@@ -78,7 +78,7 @@ export const mutations: Record<string, Mutation> = {
     // Not what ends sessions: then nothing has to arrive any more.
     faults: ['redis-gaps'],
   },
-  gaps: {
+  order: {
     does: 'A node shows a message to a plain client though one before it is missing.',
     edits: [
       {

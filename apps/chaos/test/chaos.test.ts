@@ -60,7 +60,7 @@ onLinux('the chaos harness', () => {
     ['fencing', 'wrong partner'],
     ['idempotence', 'double session'],
     ['resend', 'lost'],
-    ['gaps', 'delivered but lost'],
+    ['order', 'delivered but lost'],
     ['resume', 'ended for nothing'],
   ])(
     'finds what is wrong without %s',
