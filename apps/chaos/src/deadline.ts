@@ -7,7 +7,7 @@ import { leavings, nodeAt, restoredAt, type Stay, type Timeline, touchesOf } fro
  */
 export function toldBy(causeAt: number, stay: Stay, other: Stay, timeline: Timeline): number {
   const { users, faults, stalls, history } = timeline;
-  const { boundMs, leaseMs } = history.settings;
+  const { boundMs } = history.settings;
   const user = users.get(stay.user);
   const own = nodeAt(user, causeAt);
   const others = nodeAt(users.get(other.user), causeAt);
@@ -25,9 +25,8 @@ export function toldBy(causeAt: number, stay: Stay, other: Stay, timeline: Timel
       : 0;
     if (at <= deadline && knownAgainAt >= causeAt) laterOf(knownAgainAt);
     if (at > deadline || healedAt < causeAt) continue;
+    // Not one of the other side's node: that the node is found out, or heals, in time is part of the bound.
     if (redis || isTouched(fault, own)) laterOf(healedAt);
-    // The node of the other side cannot say that its user left; it loses its lease, if that lasts.
-    else if (isTouched(fault, others)) laterOf(Math.min(healedAt, Math.max(at, causeAt) + leaseMs));
   }
   for (const [downAt, upAt] of user?.downs ?? []) if (downAt <= deadline && upAt >= causeAt) laterOf(upAt);
   for (const [from, to] of leavings(stay)) if (from <= deadline && to >= causeAt) deadline = Math.max(deadline, to);
