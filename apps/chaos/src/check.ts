@@ -1,6 +1,9 @@
+import { checkAbsences } from './checks/absences.ts';
 import { checkComplaints } from './checks/complaints.ts';
+import { checkEnded } from './checks/ended.ts';
 import { checkLeftovers } from './checks/leftovers.ts';
 import { checkMessages } from './checks/messages.ts';
+import { checkReceipts } from './checks/receipts.ts';
 import { checkResumed } from './checks/resumed.ts';
 import { checkRows } from './checks/rows.ts';
 import { checkSessions } from './checks/sessions.ts';
@@ -24,16 +27,20 @@ export function check(history: History): Verdict {
   const excused = new Map<string, number>();
   const excuse = (reason: string) => void excused.set(reason, (excused.get(reason) ?? 0) + 1);
   const told = checkTold(timeline, excuse);
+  const absences = checkAbsences(timeline);
   const violations = [
     ...timeline.violations,
     ...checkSessions(timeline, excuse),
     ...checkMessages(timeline, excuse),
     ...told.violations,
+    ...absences.violations,
+    ...checkReceipts(timeline),
+    ...checkEnded(timeline, excuse),
     ...checkResumed(timeline, excuse),
     ...checkSilence(timeline, excuse),
     ...checkRows(timeline, excuse),
     ...checkLeftovers(timeline),
     ...checkComplaints(timeline),
   ].toSorted((one, other) => one.at - other.at);
-  return { timeline, violations, excused, toldDelays: told.delays };
+  return { timeline, violations, excused, toldDelays: [...told.delays, ...absences.delays] };
 }

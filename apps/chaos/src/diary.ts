@@ -1,5 +1,5 @@
 import type { Ack, EndReason } from '@passerby/protocol';
-import type { ClientKind, Operation, OperationName, Recording } from './history.ts';
+import type { ClientKind, Operation, OperationName, Recording, State } from './history.ts';
 
 /** What one person's client asks for and sees goes from here into the history. */
 export class Diary {
@@ -27,8 +27,8 @@ export class Diary {
     this.#recording.add({ kind: 'user', user: this.user, userId, person: this.#person, client: this.#client });
   }
 
-  up(node: string): void {
-    this.#recording.add({ kind: 'up', user: this.user, node });
+  up(node: string, state?: State): void {
+    this.#recording.add({ kind: 'up', user: this.user, node, ...(state !== undefined && { state }) });
   }
 
   down(why?: 'reload'): void {

@@ -9,6 +9,7 @@ const secondWithinMs = 1000;
 /** How often a second fault comes with the first. */
 const pairShare = 0.25;
 const readyWithinMs = 15_000;
+const nothing = { halts: [], cuts: [], redis: false, recording: false, losesData: false };
 
 export interface FaultScheduleOptions {
   world: World;
@@ -67,9 +68,14 @@ export class FaultSchedule {
     await delay(afterMs);
     const { target, touches, holdMs } = fault;
     say(`${name}: ${target}, for ${(holdMs / 1000).toFixed(1)} s`);
-    const none = { halts: [], cuts: [], redis: false, recording: false, losesData: false };
-    const event = recording.add<FaultEvent>({ kind: 'fault', name, target, ...none, ...touches });
-    await fault.inject();
+    const add = (details: Partial<FaultEvent> & { target: string }) =>
+      recording.add<FaultEvent>({ kind: 'fault', name, ...nothing, ...details });
+    const event = add({ target, ...touches });
+    await fault.inject(async (partOf, touched, act) => {
+      const part = add({ target: partOf, part: true, ...touched });
+      await act();
+      part.healedAt = recording.now();
+    });
     await delay(holdMs);
     await fault.heal();
     event.healedAt = recording.now();

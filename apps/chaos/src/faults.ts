@@ -9,6 +9,9 @@ import type { World } from './world.ts';
 /** What a fault touches, for the checker. What is left out is not touched. */
 export type Touches = Partial<Pick<FaultEvent, 'halts' | 'cuts' | 'redis' | 'recording' | 'losesData'>>;
 
+/** Does something, and writes down what it touches meanwhile. For faults that touch one node after the other. */
+export type Touching = (target: string, touches: Touches, act: () => Promise<void>) => Promise<void>;
+
 /** A fault that is about to happen. */
 export interface Fault {
   /** What it is done to, for people. */
@@ -16,7 +19,7 @@ export interface Fault {
   touches: Touches;
   /** How long it lasts. */
   holdMs: number;
-  inject(): Promise<void> | void;
+  inject(touching: Touching): Promise<void> | void;
   /** Makes all well again; resolves when what was touched works. */
   heal(): Promise<void> | void;
 }

@@ -9,6 +9,7 @@ import type { EndReason } from '@passerby/protocol';
  */
 
 export type ClientKind = 'plain' | 'resuming';
+export type State = 'idle' | 'waiting' | 'paired';
 export type OperationName = 'connect' | 'search' | 'send' | 'skip' | 'end';
 
 /** Something that a client asked for. It is open while `endedAt` is missing. */
@@ -48,6 +49,8 @@ export interface FaultEvent {
   recording: boolean;
   /** Redis lost its data. */
   losesData: boolean;
+  /** Of a fault that touches one node after the other: that it touches this one now. The fault itself touches nothing then. */
+  part?: true;
 }
 
 export type HistoryEvent =
@@ -55,8 +58,8 @@ export type HistoryEvent =
   | FaultEvent
   /** `userId`: what the server calls this user. */
   | { kind: 'user'; at: number; user: string; userId: string; person: string; client: ClientKind }
-  /** The user has a connection, by this node. */
-  | { kind: 'up'; at: number; user: string; node: string }
+  /** The user has a connection, by this node, which says to a client that resumes what it is doing. */
+  | { kind: 'up'; at: number; user: string; node: string; state?: State }
   /** The connection is lost, and the user will try to come back; or the page is loaded again. */
   | { kind: 'down'; at: number; user: string; reload?: true }
   /** The user will never come back. */

@@ -82,4 +82,29 @@ export const mutations: Record<string, Mutation> = {
     // Not what ends sessions: then nothing has to arrive any more.
     faults: ['redis-gaps'],
   },
+  order: {
+    does: 'A node shows a message to a plain client though one before it is missing.',
+    edits: [
+      {
+        file: 'packages/core/dist/relay.js',
+        from: 'return closely ? number === last + 1 : number > last;',
+        to: 'return number > last;',
+      },
+    ],
+    where: 'nodes',
+    faults: ['redis-gaps'],
+  },
+  resume: {
+    does: 'Whoever connects again finds the chat ended.',
+    edits: [
+      {
+        file: 'packages/redis/lua/resume-user.lua',
+        from: 'local partner, before = partnerOf(user), user.node',
+        to: `if user.state == 'p' then endSession(user, 'timeout', '') end
+local partner, before = partnerOf(user), user.node`,
+      },
+    ],
+    where: 'nodes',
+    faults: ['rolling-restart'],
+  },
 };

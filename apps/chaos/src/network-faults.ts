@@ -18,16 +18,18 @@ export const networkFaults: Record<string, FaultKind> = {
    */
   'redis-gaps': (world, random) => ({
     target: 'each node in turn',
-    touches: { cuts: world.nodes.map(({ program }) => program.incarnation) },
+    touches: {},
     holdMs: 0,
-    inject: async () => {
+    inject: async touching => {
       const rounds = random.whole(2, 4);
       for (let round = 0; round < rounds; round++) {
-        for (const { proxy } of world.nodes) {
-          proxy.cut(['back']);
-          await delay(400);
-          proxy.reset();
-          proxy.heal();
+        for (const { proxy, program } of world.nodes) {
+          await touching(program.name, { cuts: [program.incarnation] }, async () => {
+            proxy.cut(['back']);
+            await delay(400);
+            proxy.reset();
+            proxy.heal();
+          });
           await delay(random.whole(200, 400));
         }
       }

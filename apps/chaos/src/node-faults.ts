@@ -98,13 +98,16 @@ export const nodeFaults: Record<string, FaultKind> = {
   /** Every node, one after the other. */
   'rolling-restart': world => ({
     target: 'all nodes',
-    touches: { halts: world.nodes.map(({ program }) => program.incarnation) },
+    touches: {},
     holdMs: 0,
-    inject: async () => {
+    inject: async touching => {
       for (const node of world.nodes) {
-        node.ready = false;
-        await node.program.terminate();
-        await node.program.start();
+        const { name, incarnation } = node.program;
+        await touching(name, { halts: [incarnation] }, async () => {
+          node.ready = false;
+          await node.program.terminate();
+          await node.program.start();
+        });
         await delay(500);
       }
     },

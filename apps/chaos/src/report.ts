@@ -33,7 +33,7 @@ export function report({ timeline, violations, excused, toldDelays }: Verdict): 
   const lines = [
     columns(table),
     '',
-    `${faults.length} faults, ${users.size} users, ${sessions.size} sessions, ${messages} messages shown.`,
+    `${faults.filter(({ part }) => !part).length} faults, ${users.size} users, ${sessions.size} sessions, ${messages} messages shown.`,
     `Longest until told that a chat is over, where no other fault hindered: ${worst(toldDelays)}.`,
     recordingFigures(timeline),
     ...(stalls.length > 0
@@ -101,7 +101,10 @@ function describeEvent(event: HistoryEvent): string {
 }
 
 function groups(faults: readonly FaultEvent[]): [string, [number, number][]][] {
-  const byName = grouped(faults, ({ name }) => name);
+  const byName = grouped(
+    faults.filter(({ part }) => !part),
+    ({ name }) => name,
+  );
   return [...byName]
     .toSorted(([one], [other]) => one.localeCompare(other))
     .map(([name, all]) => [name, all.map(({ at, healedAt = Infinity }) => [at, healedAt + aftermathMs])]);

@@ -1,4 +1,5 @@
 import { type Chat, ChatError, type ChatEvents, type ChatStorage, connect, type OwnMessage } from '@passerby/client';
+import type { Welcome } from '@passerby/protocol';
 import type { Diary } from './diary.ts';
 import type { Door } from './door.ts';
 import type { Operation } from './history.ts';
@@ -90,8 +91,8 @@ export class ResumingParticipant implements Participant {
 
   #open(): void {
     const diary = this.#diary;
-    const transport = peekingTransport((socketId, resumed) => {
-      if (this.#chat === chat) this.#welcomed(socketId, resumed);
+    const transport = peekingTransport((socketId, welcome) => {
+      if (this.#chat === chat) this.#welcomed(socketId, welcome);
     });
     const chat = connect(this.#door.url, { storage: this.#storage, socketOptions: { transports: [transport] } });
     this.#chat = chat;
@@ -166,7 +167,7 @@ export class ResumingParticipant implements Participant {
   }
 
   /** A connection knows whose it is. The library does not yet know that it does. */
-  #welcomed(socketId: string, resumed: boolean): void {
+  #welcomed(socketId: string, { resumed, state }: Welcome): void {
     const diary = this.#diary;
     if (this.#known && !resumed) {
       diary.gone('lost');
@@ -188,7 +189,7 @@ export class ResumingParticipant implements Participant {
       this.#known = true;
     });
     this.#upAt = performance.now();
-    diary.up(this.#door.node);
+    diary.up(this.#door.node, state);
   }
 
   #command(op: 'search' | 'skip' | 'end', give: (chat: Chat) => Promise<unknown>): void {

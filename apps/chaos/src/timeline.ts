@@ -1,4 +1,8 @@
-import type { ClientKind, FaultEvent, History, HistoryEvent, Operation } from './history.ts';
+import type { EndReason } from '@passerby/protocol';
+import type { ClientKind, FaultEvent, History, HistoryEvent, Operation, SessionRow } from './history.ts';
+
+/** What a client was told is refused may be carried out for so long. */
+const mayStillComeMs = 3000;
 
 /** One user's time in one session, as its client saw it. */
 export interface Stay {
@@ -10,8 +14,10 @@ export interface Stay {
   matched: boolean;
   /** When the client was told that it is over. */
   toldAt?: number;
-  /** When the user first asked to leave it, whatever came of it. */
-  askedAt?: number;
+  /** What the client was told then. */
+  reason?: EndReason;
+  /** What the user asked for that may have left it, whatever came of it. */
+  asks: Operation[];
   /** When the server said that the user has left it. */
   leftAt?: number;
   /** When the user was gone for good. */
@@ -33,6 +39,8 @@ export interface UserTimeline {
   goneAt: number | undefined;
   /** Whether it was waiting when it was gone. */
   goneWaiting: boolean;
+  /** When it was told that it does not wait, though it had waited when it lost the connection. */
+  lostPlaces: { downAt: number; at: number }[];
   /** When it got a connection, and to which node. */
   ups: { at: number; node: string }[];
   /** When it had no connection, from and to. */
@@ -53,9 +61,15 @@ export interface Timeline {
   users: Map<string, UserTimeline>;
   /** All stays in a session, by its id. */
   sessions: Map<string, Stay[]>;
+  /** What is recorded of a session, by its id. */
+  rows: Map<string, SessionRow>;
+  /** By what the server calls them. */
+  usersById: Map<string, UserTimeline>;
   faults: FaultEvent[];
   /** When this process itself stood still, and for how long. */
   stalls: { at: number; ms: number }[];
+  /** When the run began, in ms since the epoch, as far as that follows from the rows. */
+  epochMs: number;
   rollCallAt: number;
   closingAt: number;
   /** What the walk itself found wrong. */
@@ -85,8 +99,15 @@ export function timelineOf(history: History): Timeline {
     violations.push(...walk(user));
     for (const stay of user.stays) sessions.set(stay.session, [...(sessions.get(stay.session) ?? []), stay]);
   }
+  // Whoever is told of a match is told after its start.
+  const offsets = history.end.rows.flatMap(({ id, startedAt }) =>
+    (sessions.get(id) ?? []).map(({ from }) => startedAt - from),
+  );
   return {
+    epochMs: offsets.reduce((most, offset) => Math.max(most, offset), Number.NEGATIVE_INFINITY),
     ...{ history, users, sessions, violations },
+    rows: new Map(history.end.rows.map(row => [row.id, row])),
+    usersById: new Map([...users.values()].flatMap(user => (user.userId ? [[user.userId, user]] : []))),
     faults: events.filter(event => event.kind === 'fault'),
     stalls: events.filter(event => event.kind === 'stall'),
     rollCallAt: phases.get('roll-call') ?? Number.POSITIVE_INFINITY,
@@ -98,6 +119,31 @@ export function timelineOf(history: History): Timeline {
 export function endOfStay({ toldAt, leftAt, goneAt, replacedAt }: Stay): number {
   const ends = [toldAt, leftAt, goneAt, replacedAt].filter(end => end !== undefined);
   return Math.min(Number.POSITIVE_INFINITY, ...ends);
+}
+
+/** When the user was perhaps leaving. Nothing is owed then: what was refused may have been done, or is on its way. */
+export function leavings({ asks }: Pick<Stay, 'asks'>): [from: number, to: number][] {
+  return asks.map(({ at, endedAt = Infinity, outcome }) => [at, outcome === 'ok' ? endedAt : endedAt + mayStillComeMs]);
+}
+
+/** The other user of a session, also one who was gone before they heard of it; as far as it is known. */
+export function partnerOf(user: string, session: string, timeline: Timeline): UserTimeline | undefined {
+  const { sessions, users, rows, usersById } = timeline;
+  const seen = sessions.get(session)?.find(stay => stay.user !== user);
+  if (seen) return users.get(seen.user);
+  const row = rows.get(session);
+  return [row?.userA, row?.userB].flatMap(id => usersById.get(id ?? '') ?? []).find(each => each.user !== user);
+}
+
+/** From when to when a fault touched the node that the user was connected to. Whoever is elsewhere by then is not touched. */
+export function touchesOf(fault: FaultEvent, user: UserTimeline | undefined): [from: number, to: number][] {
+  const { halts, cuts, at, healedAt = Infinity } = fault;
+  const { ups = [] } = user ?? {};
+  return ups.flatMap((up, index) => {
+    const from = Math.max(at, up.at);
+    const to = Math.min(healedAt, ups[index + 1]?.at ?? Infinity);
+    return from <= to && (halts.includes(up.node) || cuts.includes(up.node)) ? [[from, to] as [number, number]] : [];
+  });
 }
 
 /** The node that the user was connected to at that time. */
@@ -122,7 +168,7 @@ export function restoredAt(fault: FaultEvent, node: string | undefined, { faults
 
 function newUser(user: string): UserTimeline {
   const nothing = { userId: undefined, client: 'plain' as const, goneAt: undefined, goneWaiting: false };
-  return { user, ...nothing, events: [], stays: [], strays: [], ups: [], downs: [] };
+  return { user, ...nothing, events: [], stays: [], strays: [], lostPlaces: [], ups: [], downs: [] };
 }
 
 function walk(user: UserTimeline): Violation[] {
@@ -156,6 +202,8 @@ class Walker {
   /** The user asked to leave this session, and no answer said that it did not happen. */
   #perhapsLeft: Stay | undefined;
   #downAt: number | undefined;
+  /** It waits for sure: it was told so, and has asked for nothing since. */
+  #hasPlace = false;
   /** What the last answer said, unless something came after it. */
   #waiting = false;
 
@@ -166,10 +214,10 @@ class Walker {
   see(event: HistoryEvent): void {
     if (event.kind === 'op') this.#asked(event);
     else if (event.kind === 'matched') this.#matched(event.at, event.session);
-    else if (event.kind === 'over') this.#over(event.at, event.session);
+    else if (event.kind === 'over') this.#over(event);
     else if (event.kind === 'shown') this.#shown(event);
     else if (event.kind === 'down') this.#downAt ??= event.at;
-    else if (event.kind === 'up') this.#up(event.at, event.node);
+    else if (event.kind === 'up') this.#up(event);
     else if (event.kind === 'gone') this.#gone(event.at);
   }
 
@@ -187,15 +235,19 @@ class Walker {
       this.#stay = undefined;
     }
     this.#waiting = reply.state === 'waiting';
+    this.#hasPlace = this.#waiting && this.#open.size === 0;
     if (!this.#mayBeMatched()) this.#wants = this.#waiting;
   }
 
   #asked(operation: Operation): void {
-    const { op, at } = operation;
+    const { op } = operation;
     if (op === 'search' || op === 'skip') this.#wants = true;
-    if (op === 'search' || op === 'skip' || op === 'end') this.#open.add(operation);
+    if (op === 'search' || op === 'skip' || op === 'end') {
+      this.#open.add(operation);
+      this.#hasPlace = false;
+    }
     if ((op === 'skip' || op === 'end') && this.#stay) {
-      this.#stay.askedAt ??= at;
+      this.#stay.asks.push(operation);
       this.#perhapsLeft = this.#stay;
     }
   }
@@ -220,18 +272,22 @@ class Walker {
     }
     if (before) before.replacedAt = at;
     this.#waiting = false;
+    this.#hasPlace = false;
     this.#perhapsWants = false;
-    this.#stay = { user: this.#user.user, session, from: at, matched: true };
+    const asks = [...this.#open].filter(({ op }) => op !== 'search');
+    this.#stay = { user: this.#user.user, session, from: at, matched: true, asks };
     this.#user.stays.push(this.#stay);
     this.#wants = this.#mayBeMatched();
   }
 
-  #over(at: number, session: string): void {
+  #over({ at, session, reason }: Extract<HistoryEvent, { kind: 'over' }>): void {
     const stay = this.#user.stays.findLast(each => each.session === session);
-    if (!stay) this.#user.stays.push({ user: this.#user.user, session, from: at, matched: false, toldAt: at });
-    else stay.toldAt ??= at;
+    const told = { toldAt: at, reason };
+    if (!stay) this.#user.stays.push({ user: this.#user.user, session, from: at, matched: false, asks: [], ...told });
+    else if (stay.toldAt === undefined) Object.assign(stay, told);
     if (stay === undefined || stay === this.#stay) {
       this.#waiting = false;
+      this.#hasPlace = false;
       if (stay) this.#stay = undefined;
       this.#wants = this.#mayBeMatched() || (stay !== undefined && this.#perhapsLeft === stay);
     }
@@ -242,9 +298,13 @@ class Walker {
     this.#user.strays.push({ at, from, session, n, now: this.#stay?.session });
   }
 
-  #up(at: number, node: string): void {
+  #up({ at, node, state }: Extract<HistoryEvent, { kind: 'up' }>): void {
     this.#user.ups.push({ at, node });
-    if (this.#downAt !== undefined) this.#user.downs.push([this.#downAt, at]);
+    if (this.#downAt !== undefined) {
+      this.#user.downs.push([this.#downAt, at]);
+      if (this.#hasPlace && state === 'idle') this.#user.lostPlaces.push({ downAt: this.#downAt, at });
+    }
+    this.#hasPlace &&= state === 'waiting';
     this.#downAt = undefined;
   }
 

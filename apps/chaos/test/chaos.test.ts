@@ -60,6 +60,8 @@ onLinux('the chaos harness', () => {
     ['fencing', 'wrong partner'],
     ['idempotence', 'double session'],
     ['resend', 'lost'],
+    ['order', 'delivered but lost'],
+    ['resume', 'ended for nothing'],
   ])(
     'finds what is wrong without %s',
     async (name, violation) => {

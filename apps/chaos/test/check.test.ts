@@ -15,73 +15,6 @@ describe('the checker', () => {
     expect(good.phase('closing', 60).verdict().violations).toEqual([]);
   });
 
-  describe('messages', () => {
-    it('are shown to nobody who is not in the session', () => {
-      expect(chat().pair('t', 2, 'eve', 'dan').show('eve', 'ann', 's', 1, 3).found()).toContain('wrong partner');
-    });
-
-    it('are shown to nobody who has left the session', () => {
-      expect(chat().show('ann', 'bob', 's', 1, 21).found()).toEqual(['wrong partner']);
-    });
-
-    it('of a plain client that is being moved cannot be told from those of its next chat', () => {
-      const moving = history()
-        .pair('s', 2, 'ann', 'bob')
-        .ask({
-          user: 'ann',
-          op: 'skip',
-          session: 's',
-          seconds: 3,
-          endedAt: 3010,
-          reply: { state: 'paired', sessionId: 't' },
-        })
-        .over('s', 3, 'bob')
-        .send('ann', 's', 1, 3.005)
-        .ask({ user: 'eve', op: 'search', seconds: 2.5, reply: { state: 'waiting' } });
-      for (const user of ['ann', 'eve']) moving.add({ kind: 'matched', at: 3008, user, session: 't' });
-      moving.row({ id: 't', userA: 'id-eve', userB: 'id-ann', startedAt: 3000 }).show('eve', 'ann', 's', 1, 3.009);
-      const { violations, excused } = moving.verdict();
-      expect(violations).toEqual([]);
-      expect([...excused.values()]).toContain(1);
-    });
-
-    it('are shown once', () => {
-      expect(chat().show('bob', 'ann', 's', 1, 3).show('bob', 'ann', 's', 1, 4).found()).toEqual(['repeated']);
-    });
-
-    it('are shown in order', () => {
-      expect(chat().show('bob', 'ann', 's', 2, 3).show('bob', 'ann', 's', 1, 4).found()).toEqual(['order']);
-    });
-
-    it('that count as delivered were shown', () => {
-      const delivered = chat().add({ kind: 'delivered', at: 4000, user: 'ann', session: 's', n: 1 });
-      expect(delivered.found()).toEqual(['delivered but lost']);
-    });
-
-    const resuming = () =>
-      new WrittenHistory().comeToStay('ann', 'bob').pair('s', 2, 'ann', 'bob').part('s', 60, 'ann', 'bob');
-
-    it('between resuming clients arrive, if both stay', () => {
-      expect(resuming().send('ann', 's', 1, 3).found()).toEqual(['lost']);
-      expect(resuming().send('ann', 's', 1, 57).found()).toEqual([]);
-      expect(resuming().fault({ at: 3000, healedAt: 57_000, redis: true }).send('ann', 's', 1, 4).found()).toEqual([]);
-      const long = resuming().send('ann', 's', 1, 3).send('ann', 's', 2, 3);
-      expect(long.show('bob', 'ann', 's', 1, 54).found()).toEqual(['lost']);
-      long.events.pop();
-      expect(long.show('bob', 'ann', 's', 1, 56).found()).toEqual([]);
-    });
-
-    it('all arrive when there is no fault any more', () => {
-      const last = history()
-        .phase('roll-call', 1.5)
-        .pair('s', 2, 'ann', 'bob')
-        .send('ann', 's', 1, 3)
-        .phase('closing', 20);
-      expect(last.found()).toEqual(['lost']);
-      expect(last.show('bob', 'ann', 's', 1, 4).found()).toEqual([]);
-    });
-  });
-
   describe('sessions', () => {
     it('come one at a time', () => {
       const twice = chat().pair('t', 5, 'bob', 'eve').part('t', 9, 'eve', 'bob');
@@ -94,6 +27,8 @@ describe('the checker', () => {
       rows.row({ id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000, endedAt: 20_000 });
       expect(rows.found()).toEqual(['double session']);
       rows.row({ id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000, endedAt: 20_000, endReason: 'lost' });
+      expect(rows.found().toSorted()).toEqual(['double session', 'record']);
+      rows.fault({ at: 4000, healedAt: 5000, redis: true, losesData: true });
       expect(rows.found()).toEqual([]);
       expect([...rows.verdict().excused.values()]).toContain(1);
     });
@@ -112,7 +47,41 @@ describe('the checker', () => {
       const half = history().ask({ user: 'ann', op: 'search', seconds: 1.5, reply: { state: 'waiting' } });
       half.add({ kind: 'matched', at: 2000, user: 'ann', session: 's' }).row(row).phase('closing', 60);
       expect(half.found()).toEqual(['one side']);
-      expect(half.add({ kind: 'gone', at: 3000, user: 'bob', how: 'lost' }).found()).toEqual([]);
+      const gone = half.add({ kind: 'gone', at: 3000, user: 'bob', how: 'lost' });
+      expect(gone.found()).toEqual(['not told']);
+      expect(gone.over('s', 9, 'ann').found()).toEqual([]);
+      expect([...gone.verdict().excused.values()]).toEqual([1]);
+    });
+
+    const ghost = (matchedAt: number) =>
+      history()
+        .ask({ user: 'bob', op: 'search', seconds: 2, reply: { state: 'waiting' } })
+        .add({ kind: 'gone', at: 3000, user: 'bob', how: 'left' })
+        .ask({ user: 'ann', op: 'search', seconds: matchedAt, reply: { state: 'paired', sessionId: 's' } })
+        .add({ kind: 'matched', at: matchedAt * 1000, user: 'ann', session: 's' })
+        .row({ id: 's', userA: 'id-bob', userB: 'id-ann', startedAt: matchedAt * 1000 })
+        .phase('closing', 60);
+
+    it('do not begin with somebody who is long gone', () => {
+      const told = (matchedAt: number) => ghost(matchedAt).over('s', matchedAt + 1, 'ann');
+      expect(told(10).found()).toEqual([]);
+      expect([...told(10).verdict().excused.values()]).toEqual([1]);
+      expect(told(12).found()).toEqual(['nobody there']);
+      expect(
+        told(12)
+          .fault({ at: 2500, healedAt: 5000, cuts: ['node-2#1'] })
+          .found(),
+      ).toEqual([]);
+      expect(
+        told(12)
+          .fault({ at: 2500, healedAt: 5000, cuts: ['node-1#1'] })
+          .found(),
+      ).toEqual(['nobody there']);
+    });
+
+    it('with somebody who is gone are over for the other one, too', () => {
+      expect(ghost(10).found()).toEqual(['not told']);
+      expect(ghost(10).over('s', 19, 'ann').found()).toEqual(['not told']);
     });
 
     it('whose partner searched on has one side, too', () => {
@@ -213,6 +182,16 @@ describe('the checker', () => {
       expect(inTime.toldDelays).toEqual([{ at: 10_000, ms: 7000 }]);
     });
 
+    it('is told, too, after an own skip that was refused', () => {
+      const refused = (outcome: 'failed' | 'unknown', endedAt: number) =>
+        left()
+          .ask({ user: 'bob', op: 'skip', seconds: 5, endedAt, session: 's', outcome, code: 'UNAVAILABLE' })
+          .phase('closing', 60);
+      expect(refused('failed', 6000).found()).toEqual(['not told']);
+      expect(refused('failed', 16_000).over('s', 18.9, 'bob').found()).toEqual([]);
+      expect(refused('failed', 16_000).over('s', 19.1, 'bob').found()).toEqual(['not told']);
+    });
+
     it('may be told later while another fault lasts, which is counted', () => {
       const late = left().over('s', 25, 'bob').fault({ at: 5000, healedAt: 20_000, redis: true }).verdict();
       expect(late.violations).toEqual([]);
@@ -266,86 +245,8 @@ describe('the checker', () => {
     });
 
     it('is told when the partner was told', () => {
-      expect(history().pair('s', 2, 'ann', 'bob').over('s', 10, 'ann').phase('closing', 60).found()).toEqual([
-        'not told',
-      ]);
-    });
-  });
-
-  describe('a user who resumes', () => {
-    const back = (seconds: number) =>
-      new WrittenHistory()
-        .comeToStay('ann', 'bob')
-        .pair('s', 2, 'ann', 'bob')
-        .add({ kind: 'down', at: 10_000, user: 'ann' })
-        .add({ kind: 'away', at: 10_100, user: 'bob', session: 's' })
-        .add({ kind: 'gone', at: seconds * 1000, user: 'ann', how: 'lost' })
-        .over('s', 16, 'bob');
-
-    it('is the same user', () => {
-      expect(back(12).found()).toEqual(['not resumed']);
-      expect(back(15).found()).toEqual([]);
-    });
-
-    it('may be somebody else when back, for whom the client looks for a partner again', () => {
-      const again = back(15)
-        .ask({ user: 'ann', op: 'search', seconds: 9, endedAt: 15_000, outcome: 'unknown', code: 'CONNECTION' })
-        .add({ kind: 'user', at: 15_000, user: 'amy', userId: 'id-amy', person: 'ann', client: 'resuming' })
-        .add({ kind: 'up', at: 15_000, user: 'amy', node: 'node-1#1' })
-        .ask({ user: 'amy', op: 'search', seconds: 15, endedAt: 20_000, reply: { state: 'paired', sessionId: 't' } })
-        .come('eve')
-        .ask({ user: 'eve', op: 'search', seconds: 17, reply: { state: 'waiting' } });
-      for (const user of ['amy', 'eve']) again.add({ kind: 'matched', at: 19_000, user, session: 't' });
-      again.row({ id: 't', userA: 'id-amy', userB: 'id-eve', startedAt: 19_000 });
-      expect(again.part('t', 30, 'amy', 'eve').found()).toEqual([]);
-    });
-
-    it('may be lost with the data of Redis, also shortly after, which is counted', () => {
-      const wipe = (at: number) => back(12).fault({ at, healedAt: at + 1000, redis: true, losesData: true });
-      expect(wipe(4500).found()).toEqual([]);
-      expect([...wipe(4500).verdict().excused.keys()].join()).toContain('Redis lost its data');
-      expect(wipe(3500).found()).toEqual(['not resumed']);
-      const cut = { at: 4000, healedAt: 6000 };
-      expect(
-        wipe(3500)
-          .fault({ ...cut, cuts: ['node-1#1'] })
-          .found(),
-      ).toEqual([]);
-      expect(
-        wipe(3500)
-          .fault({ ...cut, cuts: ['node-2#1'] })
-          .found(),
-      ).toEqual(['not resumed']);
-    });
-
-    it('has nothing to come back to without a chat and without waiting, which is counted', () => {
-      const idle = new WrittenHistory().comeToStay('ann').add({ kind: 'down', at: 10_000, user: 'ann' });
-      const verdict = idle.add({ kind: 'gone', at: 11_000, user: 'ann', how: 'lost' }).verdict();
-      expect(verdict.violations).toEqual([]);
-      expect([...verdict.excused.values()]).toEqual([1]);
-    });
-
-    it('may be lost with a node that was cut off for long, which is counted', () => {
-      const cut = back(12)
-        .fault({ at: 1000, healedAt: 9000, cuts: ['node-1#1'] })
-        .verdict();
-      expect(cut.violations).toEqual([]);
-      expect([...cut.excused.values()]).toEqual([1]);
-      expect(
-        back(12)
-          .fault({ at: 8000, healedAt: 9000, cuts: ['node-1#1'] })
-          .found(),
-      ).toEqual(['not resumed']);
-    });
-
-    it('is known to be away', () => {
-      const absent = new WrittenHistory().comeToStay('ann', 'bob').pair('s', 2, 'ann', 'bob');
-      absent
-        .add({ kind: 'down', at: 10_000, user: 'ann' })
-        .add({ kind: 'up', at: 20_000, user: 'ann', node: 'node-1#1' });
-      absent.part('s', 30, 'ann', 'bob');
-      expect(absent.found()).toEqual(['not told']);
-      expect(absent.add({ kind: 'away', at: 12_000, user: 'bob', session: 's' }).found()).toEqual([]);
+      const half = history().pair('s', 2, 'ann', 'bob').over('s', 10, 'ann').phase('closing', 60);
+      expect(half.found()).toEqual(['not told', 'ended for nothing']);
     });
   });
 
@@ -417,12 +318,15 @@ describe('the checker', () => {
     });
 
     it('may miss what Redis lost, which is counted', () => {
-      const lost = chat().fault({ at: 10_000, healedAt: 11_000, losesData: true, redis: true });
-      lost.end.rows = [];
+      const lost = chat().row({ ...row, endReason: 'lost' });
+      expect(lost.found()).toEqual(['record']);
+      lost.fault({ at: 10_000, healedAt: 11_000, losesData: true, redis: true });
       expect(lost.found()).toEqual([]);
       expect([...lost.verdict().excused.values()]).toEqual([1]);
-      // Whose end was lost is closed by the recorder.
-      expect(lost.row({ ...row, endedAt: null }).found()).toEqual(['record']);
+      lost.row({ ...row, endedAt: null });
+      expect(lost.found()).toEqual(['record']);
+      lost.end.rows = [];
+      expect(lost.found()).toEqual([]);
     });
   });
 

@@ -1,3 +1,4 @@
+import type { EndReason } from '@passerby/protocol';
 import { check, type Verdict } from '../src/check.ts';
 import type { EndState, FaultEvent, HistoryEvent, Operation, SessionRow } from '../src/history.ts';
 
@@ -39,11 +40,11 @@ export class WrittenHistory {
   /** `who` ends it, and the other is told at once. */
   part(session: string, seconds: number, who: string, other: string): this {
     this.ask({ user: who, op: 'end', seconds, session, reply: { state: 'idle' } });
-    return this.over(session, seconds, other);
+    return this.over(session, seconds, other, 'end');
   }
 
-  over(session: string, seconds: number, user: string): this {
-    return this.add({ kind: 'over', at: seconds * 1000, user, session, reason: 'end' });
+  over(session: string, seconds: number, user: string, reason: EndReason = 'disconnect'): this {
+    return this.add({ kind: 'over', at: seconds * 1000, user, session, reason });
   }
 
   send(user: string, session: string, n: number, seconds: number): this {

@@ -1,21 +1,16 @@
+import { hindrancesOf } from '../deadline.ts';
 import type { Operation } from '../history.ts';
-import { endOfStay, nodeAt, type Stay, type Timeline, type UserTimeline, type Violation } from '../timeline.ts';
+import { endOfStay, partnerOf, type Stay, type Timeline, type UserTimeline, type Violation } from '../timeline.ts';
 
 /** The client library sends again at once, or within a second or two. Loaded machines get some more. */
 const arriveWithinMs = 5000;
 
+/** What a node gave to a connection that was just being lost is lost with it, and the client notices a moment later. */
+const justGoneMs = 2000;
+
 /** Messages are shown to the partner in their session, in order, once; and what must arrive arrives. */
 export function checkMessages(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
-  const { users, sessions, history } = timeline;
-  const rows = new Map(history.end.rows.map(row => [row.id, row]));
-  const byUserId = new Map([...users.values()].flatMap(user => (user.userId ? [[user.userId, user]] : [])));
-  /** The users of a session, also those who were gone before they heard of it; as far as it is known. */
-  const usersOf = (session = ''): UserTimeline[] => {
-    const row = rows.get(session);
-    const recorded = [row?.userA, row?.userB].flatMap(userId => byUserId.get(userId ?? '') ?? []);
-    const seen = sessions.get(session)?.flatMap(({ user }) => users.get(user) ?? []) ?? [];
-    return [...recorded, ...seen];
-  };
+  const { users, sessions } = timeline;
   const violations: Violation[] = [];
   const violate = (at: number, check: string, text: string, ...between: string[]) =>
     void violations.push({ check, at, text, users: between });
@@ -23,7 +18,11 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
   const lastShown = new Map<string, { n: number; at: number }>();
   for (const { user, events, strays } of users.values()) {
     for (const { at, from, session, n, now } of strays) {
-      if (usersOf(now).some(each => each.user === from) && wasMoving(users.get(from), session, n)) {
+      if (
+        now !== undefined &&
+        partnerOf(user, now, timeline)?.user === from &&
+        wasMoving(users.get(from), session, n)
+      ) {
         excuse(
           'messages that a plain client wrote while it was being moved to its next chat, and that were shown there',
         );
@@ -49,6 +48,9 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
       const last = lastShown.get(line)?.n ?? 0;
       if (shown.has(`${line} ${n}`)) violate(at, 'repeated', `${user} was shown ${what} again.`, user, from);
       else if (n < last) violate(at, 'order', `${user} was shown ${what} after message ${last}.`, user, from);
+      // Whoever resumes numbers the messages, and nobody shows one before those that come first.
+      else if (n > last + 1 && users.get(from)?.client === 'resuming')
+        violate(at, 'gap', `${user} was shown ${what} right after message ${last}.`, user, from);
       lastShown.set(line, { n: Math.max(last, n), at });
       shown.add(`${line} ${n}`);
     }
@@ -63,8 +65,9 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
       if (partner && shown.has(`${user} ${session} ${partner.user} ${n}`)) continue;
       const who = partner?.user ?? 'the partner, whom nobody knows';
       const text = `Message ${n} of ${user} in session ${session}`;
-      const other = usersOf(session).find(each => each.user !== user);
-      if (event.kind === 'delivered' && other?.goneAt !== undefined && other.client === 'plain') {
+      const other = partnerOf(user, session, timeline);
+      const hadGone = other?.goneAt !== undefined && other.goneAt <= at + justGoneMs;
+      if (event.kind === 'delivered' && other?.client === 'plain' && hadGone) {
         excuse('messages delivered by the node to a plain client whose connection was lost in that moment');
       } else if (event.kind === 'delivered') {
         violate(at, 'delivered but lost', `${text} counts as delivered and was not shown to ${who}.`, user, who);
@@ -101,24 +104,14 @@ function wasMoving(sender: UserTimeline | undefined, session: string, n: number)
  * @param progressAt when the last message of this sender was shown: a message waits for those before it, however many
  */
 function mustArrive(send: Operation, stays: readonly Stay[], timeline: Timeline, progressAt: number): boolean {
-  const { users, faults, closingAt, rollCallAt } = timeline;
+  const { users, closingAt, rollCallAt } = timeline;
   if (send.outcome === 'failed') return false;
-  const until = Math.min(closingAt, ...stays.map(stay => Math.min(endOfStay(stay), stay.askedAt ?? Infinity)));
+  const until = Math.min(closingAt, ...stays.map(endOfStay));
   // Without any fault, the relay itself loses nothing.
   if (send.at > rollCallAt && send.outcome === 'ok') return until >= closingAt;
   // A client that resumes keeps its messages until the partner's client has them, whatever becomes of the servers.
   if (users.get(send.user)?.client !== 'resuming') return false;
-  const hindrances: [from: number, to: number][] = [];
-  for (const { user } of stays) {
-    const timelineOfUser = users.get(user);
-    hindrances.push(...(timelineOfUser?.downs ?? []));
-    for (const { at, healedAt = Infinity, redis, halts, cuts } of faults) {
-      const node = nodeAt(timelineOfUser, at);
-      if (redis || (node !== undefined && (halts.includes(node) || cuts.includes(node))))
-        hindrances.push([at, healedAt]);
-    }
-  }
-  return hasQuiet(arriveWithinMs, { from: Math.max(send.at, progressAt), to: until }, hindrances);
+  return hasQuiet(arriveWithinMs, { from: Math.max(send.at, progressAt), to: until }, hindrancesOf(stays, timeline));
 }
 
 /** Whether there is a time of this length, between the two, in which nothing hinders. */

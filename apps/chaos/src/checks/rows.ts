@@ -9,57 +9,62 @@ const toldLaterMs = 1000;
 
 /** Each session has one row, which is closed, with the right users; and no user has two at once. */
 export function checkRows(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
-  const { history, sessions, users, faults } = timeline;
+  const { history, sessions, users, rows } = timeline;
   const violations: Violation[] = [];
-  const rows = new Map(history.end.rows.map(row => [row.id, row]));
   for (const [session, stays] of sessions) {
-    const at = Math.min(...stays.map(({ from }) => from));
-    const until = Math.max(...stays.map(endOfStay));
     const between = stays.map(({ user }) => user);
     const row = rows.get(session);
-    const wrong =
-      row === undefined
-        ? 'has no row'
-        : problemOf(
-            row,
-            between.map(user => users.get(user)?.userId),
-          );
+    const lost = wasLost(session, timeline);
+    if (row === undefined && lost) {
+      excuse('sessions not recorded, because Redis lost its data while they lasted');
+      continue;
+    }
+    const userIds = between.map(user => users.get(user)?.userId);
+    const wrong = row === undefined ? 'has no row' : problemOf(row, userIds, lost);
     if (wrong === undefined) continue;
-    const outageMs = Math.max(
-      0,
-      ...faults.filter(({ recording }) => recording).map(f => (f.healedAt ?? Infinity) - f.at),
-    );
-    const lost = faults.some(
-      f => f.losesData && f.at >= at - toldLaterMs && f.at <= until + recordedWithinMs + outageMs,
-    );
-    if (row === undefined && lost) excuse('sessions not recorded, because Redis lost its data while they lasted');
-    else
-      violations.push({
-        check: 'record',
-        at,
-        text: `Session ${session} of ${between.join(' and ')} ${wrong}.`,
-        users: between,
-      });
+    const at = Math.min(...stays.map(({ from }) => from));
+    violations.push({
+      check: 'record',
+      at,
+      text: `Session ${session} of ${between.join(' and ')} ${wrong}.`,
+      users: between,
+    });
   }
   for (const row of history.end.rows) {
+    if (row.endReason === 'lost' && wasLost(row.id, timeline))
+      excuse('sessions whose end Redis lost with its data, so that their rows were closed later');
     if (sessions.has(row.id)) continue;
     excuse('sessions in the record that no client saw, because both were gone before they heard of them');
-    const wrong = problemOf(row, []);
+    const wrong = problemOf(row, [], wasLost(row.id, timeline));
     if (wrong)
       violations.push({ check: 'record', at: 0, text: `Session ${row.id}, which no client saw, ${wrong}.`, users: [] });
   }
-  return [...violations, ...overlaps(timeline, excuse)];
+  return [...violations, ...overlaps(timeline)];
 }
 
-function problemOf(row: SessionRow, userIds: (string | undefined)[]): string | undefined {
+/** Whether Redis lost its data while the session lasted, or before all of it was recorded. */
+function wasLost(session: string, { sessions, rows, usersById, faults, epochMs }: Timeline): boolean {
+  const stays = sessions.get(session) ?? [];
+  const row = rows.get(session);
+  const startedAt = Math.min(...stays.map(({ from }) => from), (row?.startedAt ?? Infinity) - epochMs);
+  // Of a session that nobody saw it is only known that its users were gone.
+  const gone = [row?.userA, row?.userB].map(id => usersById.get(id ?? '')?.goneAt ?? Infinity);
+  const until = stays.length > 0 ? Math.max(...stays.map(endOfStay)) : Math.max(startedAt, ...gone);
+  const outages = faults.filter(({ recording }) => recording).map(({ at, healedAt = Infinity }) => healedAt - at);
+  const recordedAt = until + recordedWithinMs + Math.max(0, ...outages);
+  return faults.some(({ losesData, at }) => losesData && at >= startedAt - toldLaterMs && at <= recordedAt);
+}
+
+function problemOf(row: SessionRow, userIds: (string | undefined)[], lost: boolean): string | undefined {
   if (row.endedAt === null) return 'has a row that is still open';
   if (row.endedAt < row.startedAt) return 'ended before it began, by its row';
+  if (row.endReason === 'lost' && !lost) return 'was closed as lost, and Redis lost nothing';
   const wrong = userIds.find(id => id !== undefined && id !== row.userA && id !== row.userB);
   return wrong === undefined ? undefined : `has a row of others: ${row.userA} and ${row.userB}`;
 }
 
-function overlaps({ history, users }: Timeline, excuse: (reason: string) => void): Violation[] {
-  const names = new Map([...users.values()].map(({ userId, user }) => [userId, user]));
+function overlaps(timeline: Timeline): Violation[] {
+  const { history, usersById } = timeline;
   const byUser = new Map<string, SessionRow[]>();
   for (const row of history.end.rows) {
     for (const user of [row.userA, row.userB]) byUser.set(user, [...(byUser.get(user) ?? []), row]);
@@ -70,11 +75,9 @@ function overlaps({ history, users }: Timeline, excuse: (reason: string) => void
     for (const [index, row] of sorted.entries()) {
       const next = sorted[index + 1];
       if (!next || row.endedAt === null || next.startedAt >= row.endedAt) continue;
-      if (row.endReason === 'lost') {
-        excuse('sessions whose end was lost with the data of Redis, so that their rows were closed later');
-        continue;
-      }
-      const user = names.get(userId) ?? userId;
+      // When such a row was closed says nothing.
+      if (row.endReason === 'lost' && wasLost(row.id, timeline)) continue;
+      const user = usersById.get(userId)?.user ?? userId;
       const text = `${user} is in two rows at once: sessions ${row.id} and ${next.id}.`;
       violations.push({ check: 'double session', at: 0, text, users: [user] });
     }

@@ -1,17 +1,22 @@
-import { endOfStay, nodeAt, type Timeline, type Violation } from '../timeline.ts';
+import {
+  endOfStay,
+  nodeAt,
+  partnerOf,
+  restoredAt,
+  type Stay,
+  type Timeline,
+  touchesOf,
+  type UserTimeline,
+  type Violation,
+} from '../timeline.ts';
 
 /** What was on its way when a fault began may be lost with it. */
 const onItsWayMs = 1000;
 
-/** A session has two users, and each of them hears of it. */
-export function checkSessions(
-  { sessions, users, faults, history }: Timeline,
-  excuse: (reason: string) => void,
-): Violation[] {
-  const { boundMs: hearsWithinMs, leaseMs } = history.settings;
+/** A session has two users, who are there, and each of them hears of it. */
+export function checkSessions(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
+  const { sessions, rows } = timeline;
   const violations: Violation[] = [];
-  const rows = new Map(history.end.rows.map(row => [row.id, row]));
-  const byUserId = new Map([...users.values()].flatMap(user => (user.userId ? [[user.userId, user]] : [])));
   for (const [session, stays] of sessions) {
     const between = [...new Set(stays.map(({ user }) => user))];
     const at = Math.min(...stays.map(({ from }) => from));
@@ -20,40 +25,71 @@ export function checkSessions(
       violations.push({ check: 'double session', at, text, users: between });
     }
     const [only] = stays;
-    const row = rows.get(session);
-    if (between.length !== 1 || !only?.matched || !row) continue;
-    // The other one must have had a reason not to hear of it.
-    const otherId = row.userA === users.get(only.user)?.userId ? row.userB : row.userA;
-    const other = byUserId.get(otherId);
-    const wasAway = other?.downs.some(([from, to]) => from <= at + hearsWithinMs && to >= at);
-    if (other === undefined || (other.goneAt ?? Infinity) <= at + hearsWithinMs || wasAway) continue;
-    const asked = other.events.some(
-      event =>
-        event.kind === 'op' && (event.op === 'end' || event.op === 'skip') && Math.abs(event.at - at) < hearsWithinMs,
-    );
-    if (asked) continue;
-    const lost = faults.some(
-      f => f.losesData && f.at <= at + hearsWithinMs && (f.healedAt ?? Infinity) >= at - onItsWayMs,
-    );
-    if (lost) {
-      excuse('sessions that one side never heard of, because Redis lost its data in that moment');
+    if (between.length !== 1 || !only?.matched || !rows.has(session)) continue;
+    const other = partnerOf(only.user, session, timeline);
+    const users = [only.user, ...(other ? [other.user] : [])];
+    const absentSince = other && absenceAt(at, other, timeline);
+    if (absentSince !== undefined && other && at > knownBy(absentSince, other, timeline)) {
+      const text = `${only.user} was matched in session ${session} with ${other.user}, who had been gone for ${((at - absentSince) / 1000).toFixed(1)} s.`;
+      violations.push({ check: 'nobody there', at, text, users });
       continue;
     }
-    const node = nodeAt(other, at);
-    const missed = faults.some(
-      ({ at: from, healedAt = Infinity, redis, halts, cuts }) =>
-        (redis || (node !== undefined && (halts.includes(node) || cuts.includes(node)))) &&
-        from - onItsWayMs <= at &&
-        healedAt + leaseMs >= at &&
-        endOfStay(only) <= healedAt + leaseMs,
-    );
-    // Its node, once it hears again, asks for what it missed: and finds nothing if the session has ended by then.
-    if (missed) {
-      excuse('sessions that one side never heard of, because its node was cut off from their begin to their end');
-      continue;
+    const why = whyUnheard(only, other, timeline);
+    if (why) excuse(`sessions that one side never heard of, because ${why}`);
+    else {
+      const text = `Session ${session} has one side: ${only.user} was matched, and ${other?.user}, who was there, never heard of it.`;
+      violations.push({ check: 'one side', at, text, users });
     }
-    const text = `Session ${session} has one side: ${only.user} was matched, and ${other.user}, who was there, never heard of it.`;
-    violations.push({ check: 'one side', at, text, users: [only.user, other.user] });
   }
   return violations;
+}
+
+/** Since when the user had been gone, or without a connection, when they were matched. */
+function absenceAt(at: number, { goneAt, downs }: UserTimeline, { history }: Timeline): number | undefined {
+  const absences: [number, number][] = [
+    ...downs,
+    ...(goneAt === undefined ? [] : [[goneAt, Infinity] as [number, number]]),
+  ];
+  return absences.find(([from, to]) => from <= at + history.settings.boundMs && to >= at)?.[0];
+}
+
+/** By when nobody may be matched any more with a user who is gone: their node tells, or loses its lease. */
+function knownBy(goneAt: number, other: UserTimeline, timeline: Timeline): number {
+  const { faults, stalls, history } = timeline;
+  const { boundMs, leaseMs } = history.settings;
+  let deadline = goneAt + boundMs;
+  for (const fault of faults) {
+    const { at, healedAt = Infinity, redis, losesData } = fault;
+    if (at > deadline || healedAt < goneAt || !(redis || touchesOf(fault, other).length > 0)) continue;
+    const until = losesData ? restoredAt(fault, nodeAt(other, goneAt), timeline) + leaseMs : healedAt;
+    deadline = Math.max(deadline, until + boundMs);
+  }
+  for (const { at, ms } of stalls) if (at >= goneAt && at <= deadline) deadline += ms;
+  return deadline;
+}
+
+/** The reason that whoever did not hear of the match must have had; undefined without one. */
+function whyUnheard(only: Stay, other: UserTimeline | undefined, timeline: Timeline): string | undefined {
+  const { boundMs: hearsWithinMs, leaseMs } = timeline.history.settings;
+  const at = only.from;
+  if (!other) return 'it was gone before it heard who it is';
+  if (absenceAt(at, other, timeline) !== undefined) return 'it had just lost the connection, or was about to';
+  const asked = other.events.some(
+    event =>
+      event.kind === 'op' && (event.op === 'end' || event.op === 'skip') && Math.abs(event.at - at) < hearsWithinMs,
+  );
+  if (asked) return 'it left at that moment';
+  const lost = timeline.faults.some(
+    f => f.losesData && f.at <= at + hearsWithinMs && (f.healedAt ?? Infinity) >= at - onItsWayMs,
+  );
+  if (lost) return 'Redis lost its data in that moment';
+  const missed = timeline.faults.some(
+    fault =>
+      (fault.redis || touchesOf(fault, other).length > 0) &&
+      fault.at - onItsWayMs <= at &&
+      (fault.healedAt ?? Infinity) + leaseMs >= at &&
+      endOfStay(only) <= (fault.healedAt ?? Infinity) + leaseMs,
+  );
+  // Its node, once it hears again, asks for what it missed: and finds nothing if the session has ended by then.
+  return missed ? 'its node was cut off from their begin to their end' : undefined;
 }

@@ -1,5 +1,5 @@
-import type { FaultEvent } from '../history.ts';
-import { endOfStay, nodeAt, restoredAt, type Stay, type Timeline, type Violation } from '../timeline.ts';
+import { toldBy } from '../deadline.ts';
+import { endOfStay, nodeAt, partnerOf, type Stay, type Timeline, type Violation } from '../timeline.ts';
 
 /** What was on its way when a fault began may be lost with it. */
 const onItsWayMs = 1000;
@@ -14,23 +14,36 @@ export interface Told {
 export function checkTold(timeline: Timeline, excuse: (reason: string) => void): Told {
   const told: Told = { violations: [], delays: [] };
   for (const stays of timeline.sessions.values()) {
-    const [one, other] = stays;
-    if (stays.length !== 2 || !one || !other) continue;
+    const [one, other = one && unseenBy(one, timeline)] = stays;
+    if (stays.length > 2 || !one || !other) continue;
     judge(one, other, timeline, told, excuse);
-    judge(other, one, timeline, told, excuse);
-    judgeAway(one, other, timeline, told);
-    judgeAway(other, one, timeline, told);
+    if (stays.length === 2) judge(other, one, timeline, told, excuse);
   }
   return told;
+}
+
+/** The part of whoever never heard of a session, as far as it was over for them for sure. */
+function unseenBy({ user, session, from }: Stay, timeline: Timeline): Stay | undefined {
+  const other = partnerOf(user, session, timeline);
+  if (!other) return undefined;
+  const left = other.events.find(
+    event =>
+      event.kind === 'op' && (event.op === 'end' || event.op === 'skip') && event.at >= from && event.outcome === 'ok',
+  );
+  return {
+    ...{ user: other.user, session, from, matched: false, asks: [] },
+    ...(left?.kind === 'op' && left.endedAt !== undefined && { leftAt: left.endedAt }),
+    ...(other.goneAt !== undefined && { goneAt: Math.max(from, other.goneAt) }),
+  };
 }
 
 function judge(stay: Stay, other: Stay, timeline: Timeline, told: Told, excuse: (reason: string) => void): void {
   const cause = causeOf(other, timeline);
   if (cause === undefined) return;
-  const dischargedAt = Math.min(endOfStay(stay), stay.askedAt ?? Infinity);
+  const dischargedAt = endOfStay(stay);
   if (dischargedAt < cause.at) return;
   const { boundMs, graceMs } = timeline.history.settings;
-  const deadline = deadlineOf(cause.at, stay, other, timeline) + (cause.unheard ? graceMs : 0);
+  const deadline = toldBy(cause.at, stay, other, timeline) + (cause.unheard ? graceMs : 0);
   if (stay.toldAt === dischargedAt && deadline <= cause.at + boundMs) {
     told.delays.push({ at: cause.at, ms: dischargedAt - cause.at });
   }
@@ -50,31 +63,6 @@ function judge(stay: Stay, other: Stay, timeline: Timeline, told: Told, excuse: 
     text: `${stay.user} was ${late} told that session ${stay.session} is over: ${cause.why}.`,
     users: [stay.user, other.user],
   });
-}
-
-/** A client that resumes is told that its partner, who resumes too, is away; if that one is not back before. */
-function judgeAway(stay: Stay, other: Stay, timeline: Timeline, told: Told): void {
-  const { users, history, closingAt } = timeline;
-  const user = users.get(stay.user);
-  const away = users.get(other.user);
-  if (user?.client !== 'resuming' || away?.client !== 'resuming') return;
-  const { boundMs } = history.settings;
-  const overAt = Math.min(endOfStay(stay), endOfStay(other), stay.askedAt ?? Infinity);
-  for (const [downAt, upAt] of away.downs) {
-    if (downAt < other.from || downAt > overAt) continue;
-    const deadline = deadlineOf(downAt, stay, other, timeline);
-    const news = user.events.find(
-      event => event.kind === 'away' && event.session === stay.session && event.at >= downAt - boundMs,
-    );
-    if (news && deadline <= downAt + boundMs) told.delays.push({ at: downAt, ms: Math.max(0, news.at - downAt) });
-    if (Math.min(upAt, overAt, news?.at ?? Infinity) <= deadline || deadline > closingAt) continue;
-    told.violations.push({
-      check: 'not told',
-      at: downAt,
-      text: `${stay.user} was not told that ${other.user} was away from session ${stay.session}.`,
-      users: [stay.user, other.user],
-    });
-  }
 }
 
 interface Cause {
@@ -133,33 +121,4 @@ function goodbyeWasLost({ user, goneAt = Infinity }: Stay, { users, faults }: Ti
       at <= goneAt + onItsWayMs &&
       healedAt + onItsWayMs >= goneAt,
   );
-}
-
-/** The bound counts from the cause; or from when nothing hinders any more: a fault between the two, or an own absence. */
-function deadlineOf(causeAt: number, stay: Stay, other: Stay, timeline: Timeline): number {
-  const { users, faults, stalls, history } = timeline;
-  const { boundMs } = history.settings;
-  const user = users.get(stay.user);
-  const own = nodeAt(user, causeAt);
-  const others = nodeAt(users.get(other.user), causeAt);
-  let deadline = causeAt + boundMs;
-  const laterOf = (at: number) => {
-    deadline = Math.max(deadline, at + boundMs);
-  };
-  const touches = ({ halts, cuts }: FaultEvent, node: string | undefined) =>
-    node !== undefined && (halts.includes(node) || cuts.includes(node));
-  for (const fault of faults) {
-    const { at, healedAt = Infinity, redis, losesData } = fault;
-    // Whoever goes before the data is restored is not known to have been there: what nobody confirms ends after a lease.
-    const knownAgainAt = losesData
-      ? Math.max(restoredAt(fault, own, timeline), restoredAt(fault, others, timeline))
-      : 0;
-    if (at <= deadline && knownAgainAt >= causeAt) laterOf(knownAgainAt);
-    if (at > deadline || healedAt < causeAt) continue;
-    // Not one of the other side's node: that the node is found out, or heals, in time is part of the bound.
-    if (redis || touches(fault, own)) laterOf(healedAt);
-  }
-  for (const [downAt, upAt] of user?.downs ?? []) if (downAt <= deadline && upAt >= causeAt) laterOf(upAt);
-  for (const { at, ms } of stalls) if (at >= causeAt && at <= deadline) deadline += ms;
-  return deadline;
 }
