@@ -58,7 +58,8 @@ export class RedisPool {
     await redis.del(inPool('outbox'), inPool('refused'), inPool('epoch'), inPool('recorder'), ...lasting);
     await Promise.all(
       this.#connections.map(async connection => {
-        const ended = once(connection, 'end');
+        // One that waits to connect again has nothing to end, and so does not say that it has.
+        const ended = connection.status === 'reconnecting' ? undefined : once(connection, 'end');
         connection.disconnect();
         await ended;
       }),
