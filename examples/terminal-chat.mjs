@@ -86,6 +86,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => c
 if (terminal) process.stdin.on('keypress', () => chat.setTyping(/^[^/]/.test(lines.line)));
 
 say(`* Connecting to ${url} …`);
+const silence = setTimeout(
+  () => say(`* Nobody answers at ${url} so far; still trying. \`npm start\` runs a server.`),
+  3000,
+);
+chat.on('connection', () => clearTimeout(silence));
 const started = chat.search().catch(sayError);
 for await (const line of lines) await obey(line).catch(sayError);
 await last?.delivered.catch(() => undefined);

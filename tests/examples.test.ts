@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import getPort from 'get-port';
 import { withoutOrphan } from '../apps/cluster/src/server-process.ts';
 import { ChatClient } from './support/chat-client.ts';
 import { ChatProcess } from './support/chat-process.ts';
@@ -94,6 +95,13 @@ describe('the bot and the terminal chat, on two nodes', () => {
 });
 
 describe('the terminal chat', () => {
+  it('says when nobody answers, and goes on trying', async () => {
+    const port = await getPort();
+    const chat = new Example('terminal-chat', `http://127.0.0.1:${port}`);
+    await chat.says(`* Nobody answers at http://127.0.0.1:${port} so far; still trying. \`npm start\` runs a server.`);
+    expect(await chat.end('SIGTERM')).toBe(0);
+  });
+
   it('keeps the lines of a file until there is a partner, and ends when they are delivered', async () => {
     const chat = start('terminal-chat', 0);
     chat.type('one', 'two');

@@ -101,6 +101,27 @@ it('can be used with the keyboard alone', async () => {
   await Promise.all([ann.phase('chatting'), bob.phase('chatting')]);
 });
 
+it('gives the rest of a sentence to nobody, if the partner leaves in the middle of it', async () => {
+  const [ann, bob] = await stage.pair();
+  const eve = await stage.arriveAt(0);
+  await eve.search();
+  await eve.phase('searching');
+  await ann.page.bringToFront();
+  await ann.field.focus();
+  await ann.page.keyboard.type('This is ');
+  await bob.button(texts.stop).click();
+  await ann.phase('ended');
+  await ann.page.locator('.composer.ended button:focus').waitFor();
+  await ann.page.keyboard.type('for Bob alone');
+  await ann.page.keyboard.press('Enter');
+  expect(await ann.focused()).toBe(texts.nextStranger);
+  // Whatever the keys have done, has been done before this.
+  await ann.button(texts.nextStranger).click();
+  await Promise.all([ann.phase('chatting'), eve.phase('chatting')]);
+  expect(await ann.messages()).toEqual([]);
+  expect(await eve.messages()).toEqual([]);
+});
+
 it('tells those who hear it each message and each change once', async () => {
   const [ann, bob] = await stage.pair();
   await bob.write('Good evening');
@@ -201,6 +222,14 @@ it('does not move for those who do not like it', async () => {
   expect(await moving(ann)).toBe(0);
 });
 
+it('shows where one writes with few colours, and says so on the narrowest screen', async () => {
+  const [ann] = await stage.pair({ viewport: { width: 320, height: 480 }, forcedColors: 'active' });
+  await ann.field.focus();
+  const style = () => ann.page.locator('.field').evaluate(each => getComputedStyle(each).outlineStyle);
+  expect(await style()).toBe('solid');
+  expect(await ann.field.evaluate(each => each.scrollHeight - each.clientHeight)).toBe(0);
+});
+
 it('fits a narrow phone', async () => {
   const phone = { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
   const [ann, bob] = [await stage.arriveAt(0, phone), await stage.arriveAt(1, phone)];
@@ -259,4 +288,5 @@ it('stays where one reads, and at the end otherwise', async () => {
   await bob.button(`${texts.newMessages} ↓`).click();
   await bob.button(`${texts.newMessages} ↓`).waitFor({ state: 'detached' });
   expect(await distance()).toBeLessThan(2);
+  expect(await bob.focused()).toBe(texts.messages);
 });

@@ -58,7 +58,15 @@ export function MessageLog({ view: { entries, partnerTyping }, onLink }: Props) 
         </ol>
       </section>
       {isBehind && (
-        <button type="button" class="behind" onClick={toEnd}>
+        <button
+          type="button"
+          class="behind"
+          onClick={() => {
+            toEnd();
+            // The button goes away, and must not take the focus with it.
+            box.current?.focus({ preventScroll: true });
+          }}
+        >
           {texts.newMessages} ↓
         </button>
       )}
