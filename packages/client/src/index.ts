@@ -1,3 +1,11 @@
+export type {
+  Announcement,
+  ChatMessage,
+  Lobby,
+  PartnerAway,
+  PartnerBack,
+  PartnerLeft,
+} from '@passerby/protocol';
 export type { Chat, ChatOptions, CommandOptions } from './chat.ts';
 export { ChatError, type ChatErrorCode } from './chat-error.ts';
 export type { ChatEvents, ChatState, ConnectionStatus } from './chat-events.ts';
