@@ -1,5 +1,13 @@
 import fc from 'fast-check';
-import { errorTexts, isSearchOptions, maxSeq, parseMessage, parseNumbering, parseReceipt, parseTyping } from '../src/index.ts';
+import {
+  errorTexts,
+  isSearchOptions,
+  maxSeq,
+  parseMessage,
+  parseNumbering,
+  parseReceipt,
+  parseTyping,
+} from '../src/index.ts';
 
 const limit = 500;
 
