@@ -5,6 +5,8 @@ import { connect } from '@passerby/client';
 const chat = connect(process.argv[2] ?? 'http://localhost:3000');
 
 function search() {
+  // Asked for twice after an interruption that was too long: the partner has left, and the connection is back.
+  if (chat.state !== 'idle') return;
   chat.search().catch(error => {
     // Closed, or the service asks to wait.
     if (chat.connection !== 'closed') setTimeout(search, error.retryAfterMs ?? 1000);

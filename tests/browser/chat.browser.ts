@@ -281,6 +281,10 @@ it('stays where one reads, and at the end otherwise', async () => {
   await bob.page
     .locator('.scroll')
     .evaluate(each => each.scrollTop === 0 || new Promise(done => each.addEventListener('scrollend', done)));
+  // Who only writes has brought nothing new.
+  await ann.field.fill('one m');
+  await bob.page.locator('.typing').waitFor({ state: 'attached' });
+  expect(await bob.button(`${texts.newMessages} ↓`).count()).toBe(0);
   await ann.write('one more');
   await bob.button(`${texts.newMessages} ↓`).waitFor();
   expect(await bob.look('new-messages')).toEqual([]);

@@ -25,6 +25,10 @@ describe('the status page', () => {
     await signIn(visitor, 'wrong');
     await page.getByRole('alert').getByText('This is not the admin token.').waitFor();
     expect(await visitor.look('status-wrong-token')).toEqual([]);
+    const answered = page.waitForResponse(/admin\/status/);
+    await signIn(visitor, 'wrong');
+    expect((await answered).status()).toBe(401);
+    await page.getByRole('alert').getByText('This is not the admin token.').waitFor();
     await signIn(visitor, adminToken);
     await page.getByRole('heading', { name: 'Pool' }).waitFor();
     await page.reload();

@@ -1,4 +1,4 @@
-import { type Chat, ChatError, type OwnMessage } from '@passerby/client';
+import { type Chat, ChatError, type OwnMessage, type Session } from '@passerby/client';
 import { Later } from './later.ts';
 import { texts } from './texts.ts';
 import { troubleSentence } from './trouble-sentence.ts';
@@ -33,10 +33,15 @@ export class ChatScreen {
   readonly #options: ChatScreenOptions;
   #chat: Chat;
   #view = firstView;
-  readonly #keys = new Map<OwnMessage, number>();
+  readonly #keys = new WeakMap<OwnMessage, number>();
   #lastKey = 0;
   /** The command that has no answer yet. */
   #pending: { command: Command } | undefined;
+  /** How many commands are under way that leave the chat. */
+  #leaving = 0;
+  /** What came meanwhile: it is for the user only if the chat cannot be left. */
+  #held: (() => void)[] = [];
+  #reconnecting: Promise<void> | undefined;
   /** What the user tried last, for `tryAgain`. */
   #failed: Command | undefined;
   readonly #awayNotice = new Later();
@@ -107,8 +112,12 @@ export class ChatScreen {
 
   /** After the connection was closed for good: takes the chat back from where it is, or begins anew. */
   async reconnect(): Promise<void> {
-    const takeOver = this.#view.closed === 'REPLACED' ? await this.#options.askTwins() : undefined;
-    this.#chat = this.#connect(takeOver);
+    if (!this.#view.closed) return;
+    // Two clients would drive one screen.
+    this.#reconnecting ??= this.#takeBack().finally(() => {
+      this.#reconnecting = undefined;
+    });
+    return this.#reconnecting;
   }
 
   /** Another tab goes on with the chat. */
@@ -116,9 +125,15 @@ export class ChatScreen {
     return this.#chat.handOver();
   }
 
+  async #takeBack(): Promise<void> {
+    const takeOver = this.#view.closed === 'REPLACED' ? await this.#options.askTwins() : undefined;
+    this.#chat = this.#connect(takeOver);
+  }
+
   #connect(takeOver?: string): Chat {
     const chat = this.#options.connect(takeOver);
-    this.#keys.clear();
+    this.#leaving = 0;
+    this.#held = [];
     const { offline, lobby } = this.#view;
     this.#set({ ...firstView, offline, lobby, phase: chat.restoring ? 'returning' : 'home' });
     this.#listen(chat);
@@ -127,24 +142,21 @@ export class ChatScreen {
 
   #listen(chat: Chat): void {
     chat.on('state', state => {
-      if (this.#pending?.command === 'endChat') return;
+      if (this.#leaving > 0) return;
       if (state === 'waiting') this.#enter('searching');
       // A user who was away for too long has lost the place in the queue, but still wants a partner.
       else if (state === 'idle' && this.#view.phase === 'searching' && !this.#pending) this.#carryOut('search');
     });
-    chat.on('matched', ({ sessionId, partnerAway }) => {
-      if (this.#pending?.command === 'endChat') return;
-      const restored = this.#view.phase === 'returning';
-      this.#keys.clear();
-      this.#set({ entries: [], sessionId, partnerTyping: false });
-      this.#enter('chatting');
-      this.#tell(restored ? texts.chatRestored : texts.chatStarted);
-      this.#setPartnerAway(partnerAway);
-    });
+    const inChat = (happen: () => void): void => {
+      if (this.#leaving > 0) this.#held.push(happen);
+      else happen();
+    };
+    chat.on('matched', session => inChat(() => this.#matched(session)));
     chat.on('message', ({ message }) => {
-      if (this.#pending?.command === 'endChat') return;
-      this.#add({ key: this.#newKey(), from: 'partner', text: message });
-      this.#options.announce(texts.fromStranger(message));
+      inChat(() => {
+        this.#add({ key: this.#newKey(), from: 'partner', text: message });
+        this.#options.announce(texts.fromStranger(message));
+      });
     });
     chat.on('ownMessage', message => {
       const key = this.#keys.get(message);
@@ -157,10 +169,13 @@ export class ChatScreen {
       if (message.status === 'failed' && message.error?.code === 'INVALID_MESSAGE')
         this.#setTrouble(message.error, 'text');
     });
-    chat.on('partnerTyping', partnerTyping => this.#set({ partnerTyping }));
-    chat.on('partnerAway', () => this.#setPartnerAway(true));
-    chat.on('partnerBack', () => this.#setPartnerAway(false));
-    chat.on('partnerLeft', ({ reason }) => this.#partnerLeft(reason));
+    chat.on('partnerTyping', partnerTyping => inChat(() => this.#set({ partnerTyping })));
+    chat.on('partnerAway', () => inChat(() => this.#setPartnerAway(true)));
+    chat.on('partnerBack', () => inChat(() => this.#setPartnerAway(false)));
+    chat.on('partnerLeft', ({ reason }) => {
+      const { connection } = this.#view;
+      inChat(() => this.#partnerLeft(reason, connection));
+    });
     chat.on('lobby', lobby => this.#set({ lobby }));
     chat.on('announcement', ({ message }) => {
       this.#set({ announcement: message });
@@ -173,6 +188,14 @@ export class ChatScreen {
       else if (connection === 'closed') this.#closed(error);
       else this.#interruptedNotice.in(noticeableMs, () => this.#interrupted());
     });
+  }
+
+  #matched({ sessionId, partnerAway }: Session): void {
+    const restored = this.#view.phase === 'returning';
+    this.#set({ entries: [], sessionId, partnerTyping: false });
+    this.#enter('chatting');
+    this.#tell(restored ? texts.chatRestored : texts.chatStarted);
+    this.#setPartnerAway(partnerAway);
   }
 
   #connected(): void {
@@ -195,8 +218,9 @@ export class ChatScreen {
     this.#options.announce(closed === 'REPLACED' ? texts.replacedTitle : texts.closedTitle);
   }
 
-  #partnerLeft(reason: string): void {
-    const { phase, connection } = this.#view;
+  /** @param connection as it was when the client said so */
+  #partnerLeft(reason: string, connection: View['connection']): void {
+    const { phase } = this.#view;
     // Who is looking for the next one already need not know what became of the last one.
     if (phase !== 'searching') {
       const ends: Record<string, string> = texts.ends;
@@ -220,9 +244,12 @@ export class ChatScreen {
     if (command !== 'endChat') this.#enter('searching');
     else if (before === 'chatting') this.#end(texts.youLeft);
     else this.#enter('home');
+    const saidKey = this.#lastKey;
+    if (command === 'endChat') this.#leaving += 1;
     const chat = this.#chat;
     chat[command]().then(
       () => {
+        if (command === 'endChat' && chat === this.#chat) this.#endLeaving();
         if (this.#pending !== pending) return;
         this.#pending = undefined;
         // The partner left before the match was told: to the user, the search goes on.
@@ -231,11 +258,27 @@ export class ChatScreen {
       error => {
         if (this.#pending === pending) this.#pending = undefined;
         if (chat !== this.#chat || chat.connection === 'closed') return;
+        if (command === 'endChat') {
+          // As if nothing had been said yet.
+          const isSaid = before === 'chatting';
+          this.#set({
+            phase: before,
+            ...(isSaid && { entries: this.#view.entries.filter(({ key }) => key !== saidKey) }),
+          });
+          for (const happen of this.#endLeaving()) happen();
+        }
         this.#enter(this.#phaseAfter(before));
+        this.#setPartnerAway(chat.session?.partnerAway ?? false);
         this.#failed = command;
         this.#setTrouble(error, 'command');
       },
     );
+  }
+
+  /** @returns what came meanwhile */
+  #endLeaving(): (() => void)[] {
+    this.#leaving -= 1;
+    return this.#held.splice(0);
   }
 
   /** Where the user is after a command failed. */

@@ -4,6 +4,7 @@ import { Announcer } from './announcer.ts';
 import { App } from './app.tsx';
 import { ChatScreen } from './chat-screen.ts';
 import { fitKeyboard } from './fit-keyboard.ts';
+import { tabStorage } from './tab-storage.ts';
 import { TwinTabs } from './twin-tabs.ts';
 
 const announcer = new Announcer();
@@ -38,13 +39,4 @@ function start(takeOver: string | undefined): void {
   addEventListener('online', setOffline);
   addEventListener('offline', setOffline);
   setOffline();
-}
-
-/** Undefined where the user forbids pages to keep anything: then a reload begins anew. */
-function tabStorage(): Storage | undefined {
-  try {
-    return sessionStorage;
-  } catch {
-    return undefined;
-  }
 }

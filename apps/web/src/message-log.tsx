@@ -22,7 +22,11 @@ export function MessageLog({ view: { entries, partnerTyping }, onLink }: Props) 
   useLayoutEffect(() => {
     if (atEnd.current || last?.from === 'me') toEnd();
     else setBehind(true);
-  }, [last?.key, partnerTyping]);
+  }, [last?.key]);
+
+  useLayoutEffect(() => {
+    if (atEnd.current) toEnd();
+  }, [partnerTyping]);
 
   useLayoutEffect(() => {
     const element = box.current;

@@ -1,13 +1,17 @@
 import { useEffect, useState } from 'preact/hooks';
+import { tabStorage } from '../src/tab-storage.ts';
 import { Dashboard } from './dashboard.tsx';
 import { type FeedNews, follow } from './feed.ts';
 import { time } from './format.ts';
 
 /** The token lasts as long as the tab. */
 const key = 'passerby-admin-token';
+const storage = tabStorage();
 
 export function App() {
-  const [token, setToken] = useState(() => sessionStorage.getItem(key) ?? '');
+  const [token, setToken] = useState(() => storage?.getItem(key) ?? '');
+  /** Asks again also with a token that was refused before: it may be right by now. */
+  const [attempt, setAttempt] = useState(0);
   const [news, setNews] = useState<FeedNews>();
   const [now, setNow] = useState(Date.now);
 
@@ -20,15 +24,16 @@ export function App() {
       ending.abort();
       clearInterval(clock);
     };
-  }, [token]);
+  }, [token, attempt]);
 
   const enter = (given: string) => {
-    sessionStorage.setItem(key, given);
+    storage?.setItem(key, given);
     setNews(undefined);
     setToken(given);
+    setAttempt(attempt + 1);
   };
   const leave = () => {
-    sessionStorage.removeItem(key);
+    storage?.removeItem(key);
     setNews(undefined);
     setToken('');
   };

@@ -1,29 +1,124 @@
-import { connect } from '@passerby/client';
+import { type Chat, connect } from '@passerby/client';
 import { FakeServer } from '../../../packages/client/test/fake-server.ts';
 import { eventually } from '../../../tests/support/eventually.ts';
 import { ChatScreen } from '../src/chat-screen.ts';
+import { texts } from '../src/texts.ts';
 
 let server: FakeServer;
 let screen: ChatScreen;
+let chats: Chat[];
+let askTwins: jest.Mock<Promise<string | undefined>>;
 
 beforeEach(async () => {
   server = await FakeServer.start();
-  screen = new ChatScreen({
-    connect: () => connect(server.url, { socketOptions: { transports: ['websocket'] } }),
-    askTwins: async () => undefined,
-    show: () => undefined,
-    announce: () => undefined,
-  });
+  chats = [];
+  askTwins = jest.fn(async () => undefined);
+  screen = new ChatScreen({ connect: open, askTwins, show: () => undefined, announce: () => undefined });
 });
 
 afterEach(async () => {
-  screen.handOver();
+  for (const chat of chats) chat.close();
   await server.stop();
 });
+
+function open(): Chat {
+  const chat = connect(server.url, { socketOptions: { transports: ['websocket'] } });
+  chats.push(chat);
+  return chat;
+}
+
+/** The lines on the screen. */
+function lines(): string[] {
+  return screen.view.entries.map(({ text }) => text);
+}
+
+/** Someone who is in a chat with the user of the screen. */
+async function pair(): Promise<Chat> {
+  screen.next();
+  await eventually(() => expect(server.user(0).state).toBe('waiting'));
+  const partner = open();
+  await partner.search();
+  await eventually(() => expect(screen.view.phase).toBe('chatting'));
+  return partner;
+}
+
+/** The end of the chat is on its way, until {@link refuse}. */
+async function beginToLeave(): Promise<void> {
+  server.fates.end_chat = ['refused after a message'];
+  screen.stop();
+  await eventually(() => expect(server.count('end_chat')).toBe(1));
+}
+
+/** With the partner's next message, which is sent again after that. */
+function refuse(partner: Chat, text: string): void {
+  server.fates.message = [{ code: 'UNAVAILABLE', retryAfterMs: 10 }];
+  partner.send(text);
+}
 
 it('looks for the next partner when one left before the match was told', async () => {
   server.fates.search = ['left at once', 'left at once'];
   screen.next();
   await eventually(() => expect(server.user(0).state).toBe('waiting'));
   expect(screen.view.phase).toBe('searching');
+});
+
+describe('a chat that is being left', () => {
+  it('goes on with all that was written meanwhile, if it cannot be left', async () => {
+    const partner = await pair();
+    await partner.send('one').delivered;
+    await beginToLeave();
+    expect(lines()).toEqual([texts.chatStarted, 'one', texts.youLeft]);
+    await partner.send('two').delivered;
+    expect(screen.view.phase).toBe('ended');
+    refuse(partner, 'three');
+    await eventually(() => expect(lines()).toEqual([texts.chatStarted, 'one', 'two', 'three']));
+    expect(screen.view).toMatchObject({ phase: 'chatting', trouble: { code: 'UNAVAILABLE', of: 'command' } });
+  });
+
+  it('shows nothing more when it was left', async () => {
+    const partner = await pair();
+    partner.send('too late');
+    screen.stop();
+    await eventually(() => expect(server.user(0).state).toBe('idle'));
+    expect(await partner.search()).toBe('waiting');
+    screen.next();
+    await eventually(() => expect(screen.view.phase).toBe('chatting'));
+    expect(lines()).toEqual([texts.chatStarted]);
+  });
+
+  it('ends as the partner has ended it, if it cannot be left', async () => {
+    const partner = await pair();
+    await beginToLeave();
+    await partner.endChat();
+    const other = open();
+    const another = open();
+    await Promise.all([other.search(), another.search()]);
+    await eventually(() => expect(other.state).toBe('paired'));
+    refuse(other, 'anything');
+    await eventually(() => expect(lines()).toEqual([texts.chatStarted, texts.ends.end]));
+    expect(screen.view.phase).toBe('ended');
+  });
+
+  it('is on the screen when it began after the user had given up looking for it, in vain', async () => {
+    screen.next();
+    await eventually(() => expect(server.user(0).state).toBe('waiting'));
+    await beginToLeave();
+    const partner = open();
+    await partner.search();
+    await partner.send('hello').delivered;
+    expect(screen.view).toMatchObject({ phase: 'home', entries: [] });
+    refuse(partner, 'anybody?');
+    await eventually(() => expect(lines()).toEqual([texts.chatStarted, 'hello', 'anybody?']));
+    expect(screen.view).toMatchObject({ phase: 'chatting', sessionId: partner.session?.sessionId });
+  });
+});
+
+it('takes the chat back once, however often it is told to', async () => {
+  await eventually(() => expect(screen.view.connection).toBe('connected'));
+  screen.handOver();
+  expect(screen.view.closed).toBe('REPLACED');
+  await Promise.all([screen.reconnect(), screen.reconnect()]);
+  await screen.reconnect();
+  expect(askTwins).toHaveBeenCalledTimes(1);
+  expect(chats).toHaveLength(2);
 });

@@ -259,6 +259,7 @@ export class Chat {
   #begin(session: Session, restored?: SavedChat['session']): Conversation | undefined {
     this.#lostSession('disconnect');
     if (this.#status === 'closed') return undefined;
+    const isBeingLeft = () => this.#leaving === session.sessionId;
     const conversation = new Conversation({
       connection: this.#connection,
       session,
@@ -268,8 +269,9 @@ export class Chat {
       refused: error => this.#events.emit('error', error),
       partnerTyping: typing => this.#events.emit('partnerTyping', typing),
       notInChat: () => {
-        if (this.#conversation === conversation && this.#leaving !== session.sessionId) this.#lostSession('disconnect');
+        if (this.#conversation === conversation && !isBeingLeft()) this.#lostSession('disconnect');
       },
+      isBeingLeft,
     });
     this.#conversation = conversation;
     if (this.#underWay === 'end_chat') this.#leaving = session.sessionId;

@@ -11,6 +11,9 @@ import type { SavedChat } from './saved-chat.ts';
 /** When a receipt that failed is sent again, unless the server says when. */
 const repeatMs = 1000;
 
+/** After so many receipts in a row that are refused because there is no such chat, that is believed. */
+const mostRefusals = 3;
+
 /** A session, as the user sees it. */
 export interface Session extends Matched {
   /** The partner has lost the connection, and may come back. */
@@ -26,7 +29,10 @@ export interface ConversationOptions {
   changed: () => void;
   progress: (message: OwnMessage) => void;
   refused: (error: ChatError) => void;
+  /** The server says that there is no such chat. Unless {@link Conversation.end} follows, all is tried again. */
   notInChat: () => void;
+  /** A command is under way that ends the session, or fails: until then, the server says that there is none. */
+  isBeingLeft: () => boolean;
   partnerTyping: (typing: boolean) => void;
 }
 
@@ -37,10 +43,14 @@ export class Conversation {
   readonly typing: OwnTyping;
   readonly partnerTyping: PartnerTyping;
   session: Session;
+  readonly #handlers: Pick<ConversationOptions, 'notInChat' | 'isBeingLeft'>;
+  /** How many receipts were refused in a row because there is no such chat. */
+  #refusals = 0;
 
   constructor({ connection, session, restored, ...handlers }: ConversationOptions) {
     const { sessionId } = session;
     this.session = session;
+    this.#handlers = handlers;
     this.outgoing = new Outgoing({
       ...handlers,
       sessionId,
@@ -54,6 +64,7 @@ export class Conversation {
           // Also where there is no chat, it says: a skip may be under way there that fails. With the session it ends here,
           // too. After a lost connection, `resume` sends one.
           if (reply && !reply.ok) failed(reply.error.retryAfterMs ?? repeatMs);
+          this.#doubt(reply && !reply.ok && reply.error.code === 'NOT_IN_CHAT');
         });
       },
     });
@@ -82,6 +93,12 @@ export class Conversation {
     if (from !== undefined) this.incoming.beginFrom(from);
     const { first } = this.outgoing;
     if (resend) this.incoming.tell(first > upTo + 1 ? first : undefined);
+  }
+
+  /** That the session is over may have been lost on the way, and who only reads is told by nothing else. */
+  #doubt(isRefused = false): void {
+    this.#refusals = isRefused && !this.#handlers.isBeingLeft() ? this.#refusals + 1 : 0;
+    if (this.#refusals >= mostRefusals) this.#handlers.notInChat();
   }
 
   /** There is no connection. */

@@ -1,4 +1,5 @@
 import type { Receipt } from '@passerby/protocol';
+import { isBelievable } from './is-believable.ts';
 import { Paced } from './paced.ts';
 
 /** Receipts are cumulative: one in this time is enough for all the messages that came in it. */
@@ -67,7 +68,7 @@ export class Incoming {
    * from an older place.
    */
   beginFrom(seq: number): void {
-    if (seq <= this.#shown + 1) return;
+    if (seq <= this.#shown + 1 || !isBelievable(seq, this.#shown)) return;
     this.#shown = seq - 1;
     this.ask();
   }

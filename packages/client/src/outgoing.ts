@@ -1,5 +1,6 @@
 import type { Ack, Receipt } from '@passerby/protocol';
 import { ChatError } from './chat-error.ts';
+import { isBelievable } from './is-believable.ts';
 import { KeptMessage, type OwnMessage } from './own-message.ts';
 import { Paced } from './paced.ts';
 
@@ -160,6 +161,8 @@ export class Outgoing {
   receive({ upTo, resend }: Pick<Receipt, 'upTo' | 'resend'>): void {
     const restoredTo = this.#restoredTo;
     const isBehind = restoredTo !== undefined && upTo > restoredTo;
+    // Numbers that have no end would leave none for what comes next.
+    if (isBehind && !isBelievable(upTo, restoredTo)) return;
     if (isBehind) this.#tried = restoredTo;
     // Whatever a partner says, what was never sent is not delivered.
     const count = Math.min(upTo, this.#tried) - this.#delivered;

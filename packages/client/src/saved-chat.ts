@@ -1,3 +1,4 @@
+import { maxSeq } from '@passerby/protocol';
 import type { OutgoingState } from './outgoing.ts';
 
 /**
@@ -56,7 +57,7 @@ function isSavedChat(saved: unknown): saved is SavedChat {
   const { delivered, accepted, texts } = outgoing;
   return (
     typeof sessionId === 'string' &&
-    [shown, delivered, accepted].every(number => Number.isInteger(number) && number >= 0) &&
+    [shown, delivered, accepted].every(number => Number.isInteger(number) && number >= 0 && number <= maxSeq) &&
     texts.every(text => typeof text === 'string')
   );
 }

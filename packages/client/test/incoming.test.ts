@@ -106,6 +106,14 @@ describe('the incoming messages', () => {
     expect(texts).toEqual([11, 12, 13]);
   });
 
+  it.each([2 ** 53 - 1, 1_000_000_001, 10_004])('are not believed to begin with %d', from => {
+    const { incoming, take, receipts, texts } = setUp(3);
+    incoming.beginFrom(from);
+    take(4);
+    expect(texts).toEqual([4]);
+    expect(receipts).toEqual([{ upTo: 4 }]);
+  });
+
   it('tell a partner who asks for what is gone what is left, once', () => {
     const { incoming, receipts } = setUp(2);
     incoming.tell(7);

@@ -1,4 +1,5 @@
 import { Socket as Engine } from 'engine.io-client';
+import { eventually } from '../../../tests/support/eventually.ts';
 import { ChatStage } from './chat-stage.ts';
 
 const stage = new ChatStage();
@@ -66,6 +67,33 @@ describe('a lost connection', () => {
     await second.next('message');
     await expect(second.chat.skip()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await own.delivered;
+  });
+
+  it('ends a session of which the server knows nothing when nothing is said but receipts', async () => {
+    const [first, second] = await stage.pair();
+    const refusal = { code: 'NOT_IN_CHAT', retryAfterMs: 10 } as const;
+    stage.server.fates.received = [refusal, refusal, refusal];
+    first.chat.send('1');
+    expect(await second.next('partnerLeft')).toMatchObject([{ reason: 'disconnect' }]);
+    expect(second.chat.state).toBe('idle');
+    expect(stage.server.count('received')).toBe(3);
+  });
+
+  it('ends no session for receipts that were refused while a skip was under way that failed', async () => {
+    const [first, second] = await stage.pair();
+    const refusal = { code: 'NOT_IN_CHAT', retryAfterMs: 10 } as const;
+    stage.server.fates.skip = ['refused after a message'];
+    stage.server.fates.received = [refusal, refusal, refusal, refusal];
+    const skip = second.chat.skip();
+    await eventually(() => expect(stage.server.count('skip')).toBe(1));
+    const own = first.chat.send('1');
+    await eventually(() => expect(stage.server.fates.received).toEqual([]));
+    stage.server.fates.message = [{ code: 'UNAVAILABLE', retryAfterMs: 10 }];
+    await own.delivered;
+    first.chat.send('2');
+    await expect(skip).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(second.all('partnerLeft')).toEqual([]);
+    await first.chat.send('3').delivered;
   });
 
   it.each(['lost', 'answer lost'] as const)('while searching: a search is not done twice (%s)', async fate => {

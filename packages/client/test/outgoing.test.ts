@@ -347,6 +347,18 @@ describe('the outgoing queue', () => {
       }
     });
 
+    it.each([2 ** 53 - 1, 1_000_000_001, 10_005])('believes no partner who claims to have shown %d', upTo => {
+      const { outgoing, sent, acceptAll } = setUp(older);
+      outgoing.start();
+      outgoing.add('new');
+      acceptAll();
+      outgoing.receive({ upTo });
+      expect(outgoing.state).toEqual({ delivered: 2, accepted: 4, texts: ['c', 'd', 'new'] });
+      jest.advanceTimersByTime(1000);
+      acceptAll();
+      expect(sent.at(-1)).toEqual([5, 'new']);
+    });
+
     it('leaves nothing behind when it stops, and waits again when it is started again', () => {
       const { outgoing, sent, acceptAll } = setUp({ delivered: 2, accepted: 2, texts: [] });
       outgoing.start();

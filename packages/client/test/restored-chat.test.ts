@@ -51,7 +51,9 @@ describe('a page that is loaded again', () => {
   });
 
   it('begins anew when nothing sensible is stored, or nothing can be', async () => {
-    for (const item of ['{', '1', '{"token":1}', '{"token":"token-1","session":{}}']) {
+    const outgoing = { delivered: 2 ** 53 - 1, accepted: 2 ** 53 - 1, texts: [] };
+    const endless = JSON.stringify({ token: 'token-1', session: { sessionId: 's', shown: 0, outgoing } });
+    for (const item of ['{', '1', '{"token":1}', '{"token":"token-1","session":{}}', endless]) {
       const storage = memoryStorage();
       storage.items.set('passerby', item);
       const first = stage.open({ storage });
@@ -62,7 +64,7 @@ describe('a page that is loaded again', () => {
       throw new Error('The user allows no storage.');
     };
     await stage.open({ storage: { getItem: forbidden, setItem: forbidden, removeItem: forbidden } }).connected();
-    expect(stage.server.users).toHaveLength(5);
+    expect(stage.server.users).toHaveLength(6);
   });
 
   it('is told that the chat is over, if it is', async () => {

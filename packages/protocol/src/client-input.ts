@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cleanText } from './clean-text.ts';
 import type { Handshake, Receipt, Typing } from './events.ts';
+import { maxSeq } from './max-seq.ts';
 
 /** The cleaned text of a `message` event, or undefined when the event is not a message that may be passed on. */
 export function parseMessage(input: unknown, maxCharacters: number): string | undefined {
@@ -25,7 +26,7 @@ export function isSearchOptions(input: unknown): boolean {
   return searchOptions.safeParse(input).success;
 }
 
-const numbering = z.object({ seq: z.int().min(1), sessionId: z.string().max(64) });
+const numbering = z.object({ seq: z.int().min(1).max(maxSeq), sessionId: z.string().max(64) });
 
 /** What a resuming client's `message` says of its place, or undefined when it says nothing, or nothing sensible. */
 export function parseNumbering(input: unknown): { seq: number; sessionId: string } | undefined {
@@ -36,9 +37,9 @@ export function parseNumbering(input: unknown): { seq: number; sessionId: string
 
 const receipt = z.object({
   sessionId: z.string().max(64),
-  upTo: z.int().min(0),
+  upTo: z.int().min(0).max(maxSeq),
   resend: z.boolean().optional(),
-  from: z.int().min(1).optional(),
+  from: z.int().min(1).max(maxSeq).optional(),
 });
 
 /** A `received` event, or undefined when it is not one that may be passed on. */

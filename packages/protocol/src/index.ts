@@ -28,3 +28,4 @@ export type {
   Typing,
   Welcome,
 } from './events.ts';
+export { maxSeq } from './max-seq.ts';

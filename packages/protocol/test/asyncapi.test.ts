@@ -6,6 +6,7 @@ import {
   type ClientEvents,
   errorTexts,
   isSearchOptions,
+  maxSeq,
   parseHandshake,
   parseMessage,
   parseNumbering,
@@ -117,7 +118,8 @@ describe('docs/asyncapi.yaml', () => {
           ...[numbered, { message: 'hello', seq: 1 }, { ...numbered, seq: 0 }, { ...numbered, seq: 1.5 }],
           ...[
             { ...numbered, sessionId: 'x'.repeat(65) },
-            { ...numbered, seq: 2 ** 53 },
+            { ...numbered, seq: maxSeq },
+            { ...numbered, seq: maxSeq + 1 },
             { ...numbered, seq: '1' },
           ],
           ...[{ text: 'hello', from: 'me' }, { text: '' }, { message: 1 }, {}, null, 1, ['hello']],
@@ -133,7 +135,11 @@ describe('docs/asyncapi.yaml', () => {
             { sessionId, upTo: 7, more: 1 },
           ],
           ...[{ sessionId, upTo: -1 }, { sessionId, upTo: 0.5 }, { sessionId, upTo: 1, resend: 1 }, { upTo: 1 }],
-          ...[{ sessionId: 'x'.repeat(65), upTo: 1 }, { sessionId, upTo: 2 ** 53 }, { sessionId }, null, 'x'],
+          ...[{ sessionId: 'x'.repeat(65), upTo: 1 }, { sessionId, upTo: 1, from: 0 }, { sessionId }, null, 'x'],
+          ...[maxSeq, maxSeq + 1].flatMap(seq => [
+            { sessionId, upTo: seq },
+            { sessionId, upTo: 1, from: seq },
+          ]),
         ],
       ],
       [

@@ -1,5 +1,13 @@
 import fc from 'fast-check';
-import { errorTexts, isSearchOptions, parseMessage, parseTyping } from '../src/index.ts';
+import {
+  errorTexts,
+  isSearchOptions,
+  maxSeq,
+  parseMessage,
+  parseNumbering,
+  parseReceipt,
+  parseTyping,
+} from '../src/index.ts';
 
 const limit = 500;
 
@@ -112,6 +120,22 @@ describe('parseTyping', () => {
     ['a prototype only', json('{"__proto__":{"sessionId":"s","typing":true}}')],
   ])('refuses %s', (_why, input) => {
     expect(parseTyping(input)).toBeUndefined();
+  });
+});
+
+describe('the numbers of messages', () => {
+  it('end where every number still has a next one', () => {
+    expect(maxSeq).toBeLessThan(2 ** 52);
+    const sessionId = 's';
+    for (const [seq, isTaken] of [
+      [maxSeq, true],
+      [maxSeq + 1, false],
+      [2 ** 53 - 1, false],
+    ] as const) {
+      expect(parseNumbering({ seq, sessionId }) !== undefined).toBe(isTaken);
+      expect(parseReceipt({ sessionId, upTo: seq }) !== undefined).toBe(isTaken);
+      expect(parseReceipt({ sessionId, upTo: 1, from: seq }) !== undefined).toBe(isTaken);
+    }
   });
 });
 
