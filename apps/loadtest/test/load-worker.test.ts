@@ -20,7 +20,10 @@ async function settled({ silent, complete }: { silent: readonly number[]; comple
     });
     await worker.ready();
     worker.load({ at: now(), durationMs: 200, perSecond: 100 });
-    const isOver = () => worker.underway().received >= 20;
+    const isOver = () => {
+      const { accepted, received } = worker.underway();
+      return received >= 20 && accepted >= 20 - silent.length;
+    };
     while (!isOver()) await delay(5);
     worker.stop();
     const { tally, complaints, sides } = worker.settle(complete);
@@ -66,6 +69,7 @@ async function searched({
       matches += record.add([worker.news()], []).matches;
     }
     worker.stop();
+    while (matching?.answers !== false && worker.underway().pending) await delay(5);
     const { pending } = worker.underway();
     const time = performance.now.bind(performance);
     jest.spyOn(performance, 'now').mockImplementation(() => time() + 10_000);
