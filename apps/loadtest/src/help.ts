@@ -21,6 +21,7 @@ Options:
   --message-size CHARS length of a message, at least ${leastCharacters}: 100
   --talk TIME          in chat: how long a user stays with a partner on average: 20s
   --workers NUMBER     processes: one less than there are cores
+  --shared             others use the server too, so that a partner may be one of theirs
   --find-limit         raises the rate until the p99 passes a bound; --duration (10s) is that of each step
   --p99 TIME           the bound: 100ms
   --json FILE          writes the report as JSON

@@ -102,6 +102,11 @@ export interface LoadReport {
   readonly errors: Readonly<Record<string, number>>;
   /** How many, by kind, such as `wrong chat`, `repeated`, `order` or `lost`. Any makes the run a failed one. */
   readonly mismatches: Readonly<Record<string, number>>;
+  /**
+   * Of so many users, those who had lost the connection and were not back in the end, if they could resume, and those who had
+   * searched for long. One who waits may be the odd one. Absent when the run did not come to its end.
+   */
+  readonly stranded?: { readonly users: number; readonly away: number; readonly waiting: number };
   /** Only of a run that searched for the limit. */
   readonly limit?: {
     readonly steps: readonly LimitStep[];

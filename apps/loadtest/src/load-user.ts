@@ -46,7 +46,7 @@ export type UserState = 'away' | 'idle' | 'waiting' | 'paired' | 'parting';
 
 /** One user: does what a scenario says, when it says so, and checks all that comes. */
 export class LoadUser implements LightClientHandlers<Received> {
-  readonly #name: string;
+  readonly name: string;
   readonly #url: string;
   readonly #setting: UserSetting;
   readonly #listener: UserListener;
@@ -61,12 +61,17 @@ export class LoadUser implements LightClientHandlers<Received> {
   #searchDueAt = 0;
   /** While parting: whether no next partner is looked for. */
   #ending = false;
+  /** Whether the connection was lost while a skip was under way: the next chat may have begun. */
+  #mayHaveNext = false;
+  #waitingSince = 0;
+  /** What the server was asked and has not answered yet. */
+  readonly #asked = new Set<{ event: Sent; at: number }>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   /** @param name unlike that of all others in the run */
   constructor(name: string, url: string, setting: UserSetting, listener: UserListener) {
-    this.#name = name;
+    this.name = name;
     this.#url = url;
     this.#setting = setting;
     this.#listener = listener;
@@ -75,6 +80,17 @@ export class LoadUser implements LightClientHandlers<Received> {
 
   get state(): UserState {
     return this.#state;
+  }
+
+  /** Whether no partner has come since then. */
+  isWaitingSince(at: number): boolean {
+    return this.#state === 'waiting' && this.#waitingSince <= at;
+  }
+
+  /** The first command since before then that has no answer. */
+  unanswered(askedBefore: number): Sent | undefined {
+    for (const { event, at } of this.#asked) if (at <= askedBefore) return event;
+    return undefined;
   }
 
   /** Connects, and keeps trying. @param dueAt when that was to be */
@@ -104,8 +120,10 @@ export class LoadUser implements LightClientHandlers<Received> {
       if (!reply.ok) return this.#stay(reply.error.retryAfterMs, () => this.skip(dueAt));
       this.#sessions.part();
       // Idle if the next partner has left again already.
-      if (reply.state === 'idle') this.#partAndTell();
-      else this.#become('waiting');
+      if (reply.state === 'idle') {
+        this.#setting.tally.counts.untold += 1;
+        this.#partAndTell();
+      } else this.#become('waiting');
     });
   }
 
@@ -200,6 +218,9 @@ export class LoadUser implements LightClientHandlers<Received> {
   #gone(since: number): void {
     clearTimeout(this.#timer);
     this.#goneAt = since;
+    this.#mayHaveNext = this.#state === 'parting' && !this.#ending;
+    // A chat that had just begun stays unknown to this user.
+    if (this.#state === 'waiting' || this.#mayHaveNext) this.#setting.tally.counts.untold += 1;
     // A chat is over with the connection, unless its user can come back to it.
     if (this.#token === undefined) this.#sessions.part();
     this.#become('away');
@@ -208,7 +229,7 @@ export class LoadUser implements LightClientHandlers<Received> {
   #welcomed({ token, resumed, graceMs, state, session }: Welcome): void {
     const inTime = this.#goneAt !== undefined && now() - this.#goneAt < this.#graceMs;
     if (this.#token !== undefined && !resumed) {
-      const sentence = `User ${this.#name} came back in time and was not known any more.`;
+      const sentence = `User ${this.name} came back in time and was not known any more.`;
       if (inTime) this.#setting.mismatch('not resumed', sentence);
       else this.#setting.tally.error('NOT_RESUMED');
     }
@@ -216,6 +237,10 @@ export class LoadUser implements LightClientHandlers<Received> {
     this.#graceMs = graceMs;
     const { current } = this.#sessions;
     if (current !== undefined && session?.sessionId !== current) {
+      if (session && !this.#mayHaveNext) {
+        const sentence = `User ${this.name} was in ${current}, and came back into ${session.sessionId}.`;
+        this.#setting.mismatch('second chat', sentence);
+      }
       this.#setting.tally.error('CHAT_ENDED_WHILE_AWAY');
       this.#sessions.part();
     }
@@ -226,7 +251,7 @@ export class LoadUser implements LightClientHandlers<Received> {
   #matched({ sessionId }: Matched): void {
     const { tally, mismatch } = this.#setting;
     tally.counts.matched += 1;
-    const who = `User ${this.#name}`;
+    const who = `User ${this.name}`;
     if (this.#state === 'paired') {
       mismatch('second chat', `${who} was matched in a chat, ${this.#sessions.current}, with ${sessionId}.`);
     } else if (this.#state === 'idle' || (this.#state === 'parting' && this.#ending)) {
@@ -244,9 +269,10 @@ export class LoadUser implements LightClientHandlers<Received> {
       if (this.#sessions.before === sessionId) return;
       // A partner may leave before this user could be told of the match.
       if (this.#state !== 'waiting' && this.#state !== 'parting') {
-        this.#setting.mismatch('unknown chat', `User ${this.#name} was told the end of ${sessionId}.`);
+        this.#setting.mismatch('unknown chat', `User ${this.name} was told the end of ${sessionId}.`);
         return;
       }
+      this.#sessions.missed(sessionId);
     }
     if (this.#state === 'parting')
       this.#sessions.part(); // The answer to skip or end is on its way.
@@ -281,11 +307,16 @@ export class LoadUser implements LightClientHandlers<Received> {
     count(this.#state, -1);
     count(state, 1);
     this.#state = state;
+    if (state === 'waiting') this.#waitingSince = now();
   }
 
   #ask(event: Sent, args: readonly unknown[], then: (reply: Ack<StateReply>) => void): void {
     const client = this.#client;
-    client?.ask(event, args, answer => {
+    if (!client) return;
+    const asked = { event, at: now() };
+    this.#asked.add(asked);
+    client.ask(event, args, answer => {
+      this.#asked.delete(asked);
       if (answer === undefined || client !== this.#client) return;
       const reply = answer as Ack<StateReply>;
       if (!reply.ok) this.#setting.tally.error(reply.error.code);

@@ -1,6 +1,7 @@
 import { cachedLookup } from './cached-lookup.ts';
+import { now } from './clock.ts';
 import { LoadUser, type UserSetting } from './load-user.ts';
-import type { LoaderCommands, LoaderNews, LoaderSetup, Underway } from './loader-commands.ts';
+import type { LoaderCommands, LoaderEnd, LoaderNews, LoaderSetup, Underway } from './loader-commands.ts';
 import { Pacer } from './pacer.ts';
 import { type Scenario, type ScenarioKind, scenarios } from './scenario.ts';
 import type { Mismatch, SessionSide, SideReport } from './session-side.ts';
@@ -10,6 +11,8 @@ import { Tally } from './tally.ts';
 const mostComplaints = 20;
 /** How often it is looked whether all users are ready. */
 const checkEveryMs = 20;
+/** Whoever began to wait later may be matched in this moment. */
+const longWaitMs = 3000;
 
 /** The users of one worker process. */
 export class LoadWorker implements LoaderCommands {
@@ -23,6 +26,7 @@ export class LoadWorker implements LoaderCommands {
   #kind: ScenarioKind | undefined;
   #scenario: Scenario | undefined;
   #connecting: Pacer | undefined;
+  #stoppedAt: number | undefined;
 
   start(setup: LoaderSetup): void {
     const { scenario, run, targets, users, index, workers, messageCharacters, talkMs, at, rampMs } = setup;
@@ -69,6 +73,7 @@ export class LoadWorker implements LoaderCommands {
   }
 
   stop(): void {
+    this.#stoppedAt ??= now();
     this.#connecting?.stop();
     this.#scenario?.stop();
   }
@@ -81,25 +86,41 @@ export class LoadWorker implements LoaderCommands {
   }
 
   underway(): Underway {
-    const underway: Underway = { accepted: 0, received: 0, pending: false };
+    const underway: Underway = { accepted: 0, received: 0, waiting: 0, pending: false };
     for (const side of this.#sides) {
       const { accepted, received } = side.settled;
       underway.accepted += accepted;
       underway.received += received;
       underway.pending ||= side.isPending;
     }
+    underway.waiting = this.#users.filter(({ state }) => state === 'waiting').length;
+    underway.pending ||= this.#users.some(user => this.#unanswered(user) !== undefined);
     return underway;
   }
 
-  settle(complete: boolean): LoaderNews {
+  settle(complete: boolean): LoaderEnd {
     for (const side of this.#sides) {
       if (!complete) side.leave();
       else if (side.isPending) this.#mismatch('unanswered', `A message in ${side.session} was never answered.`);
     }
+    for (const user of complete ? this.#users : []) {
+      const event = this.#unanswered(user);
+      if (event) this.#mismatch('unanswered', `User ${user.name} asked for ${event}, which was never answered.`);
+    }
     const news = this.news();
     for (const side of this.#sides) news.sides.push(side.report());
     this.#sides.clear();
-    return news;
+    const waitingSince = now() - longWaitMs;
+    return {
+      ...news,
+      away: this.#users.filter(({ state }) => state === 'away').length,
+      waiting: this.#users.filter(user => user.isWaitingSince(waitingSince)).length,
+    };
+  }
+
+  /** What a user asked before the end, and got no answer to. Later some only try again what was refused. */
+  #unanswered(user: LoadUser): string | undefined {
+    return this.#stoppedAt === undefined ? undefined : user.unanswered(this.#stoppedAt);
   }
 
   #mismatch(kind: Mismatch, sentence: string): void {

@@ -28,11 +28,21 @@ export interface LoaderNews {
   complaints: string[];
 }
 
-/** Over the sessions that are going on. */
+/** What a worker has to tell in the end. */
+export interface LoaderEnd extends LoaderNews {
+  /** Users without a connection. */
+  away: number;
+  /** Users who have searched for long, and in vain. */
+  waiting: number;
+}
+
+/** Over the sessions that are going on, and all users. */
 export interface Underway {
   accepted: number;
   received: number;
-  /** Whether answers are missing. */
+  /** Users who search. */
+  waiting: number;
+  /** Whether answers are missing: to messages, or to what else was asked before `stop`. */
   pending: boolean;
 }
 
@@ -54,7 +64,7 @@ export interface LoaderCommands {
    * All that was not told yet, also of sessions that are going on. Nothing counts after that.
    * @param complete whether all that was promised must have come
    */
-  settle(complete: boolean): LoaderNews;
+  settle(complete: boolean): LoaderEnd;
   /** Says goodbye to the target. */
   close(): void;
 }

@@ -17,6 +17,8 @@ export interface Options {
   messageCharacters: number;
   /** How long users of `chat` stay in a chat on average, if the partner does. */
   talkMs: number;
+  /** Whether others use the targets, too: then a partner may be one of theirs. */
+  shared: boolean;
   /** The bound of the p99 that the search for the limit looks for, in ms. */
   findLimit: number | undefined;
   /** Files for the report. */
@@ -33,6 +35,7 @@ const list = { type: 'string', multiple: true } as const;
 const known = {
   ...{ target: list, scenario: text, users: text, duration: text, rate: text, ramp: text, workers: text },
   ...{ 'message-size': text, talk: text, 'find-limit': flag, p99: text, json: text, html: text, help: flag },
+  shared: flag,
 };
 
 const mostRate = 10_000_000;
@@ -61,6 +64,7 @@ export function parseOptions(args: readonly string[], cores: number): Options | 
     messageCharacters: whole('message-size', values['message-size'], 100, [leastCharacters, 5000]),
     talkMs: time('talk', values.talk, 20_000, [100, 86_400_000]),
     findLimit: values['find-limit'] ? time('p99', values.p99, 100, [1, 60_000]) : undefined,
+    shared: values.shared === true,
     ...{ json: values.json, html: values.html },
   };
 }

@@ -25,7 +25,7 @@ export class RunRecord {
   readonly #latencies = new Map<LatencyName, TimeHistogram>();
   readonly #errors: Record<string, number> = {};
   readonly #mismatches: Record<string, number> = {};
-  readonly #totals: Counts = { connects: 0, matched: 0, sent: 0, delivered: 0, disconnects: 0, late: 0 };
+  readonly #totals: Counts = { connects: 0, matched: 0, sent: 0, delivered: 0, disconnects: 0, late: 0, untold: 0 };
   /** The matched user who makes a match together with the next one. */
   #halfMatch = 0;
   #loadBegan: { at: number; totals: Totals } | undefined;
@@ -96,7 +96,7 @@ export class RunRecord {
   }
 
   get #soFar(): Totals {
-    const { matched, late, ...totals } = this.#totals;
+    const { matched, late, untold, ...totals } = this.#totals;
     return { ...totals, matches: Math.floor(matched / 2) };
   }
 
@@ -122,10 +122,20 @@ export class RunRecord {
     };
   }
 
-  /** All of it. Nothing may be added any more. */
-  result(): Result {
-    this.#audit.end();
-    const mismatches = { ...this.#mismatches, ...(this.#audit.lost > 0 && { lost: this.#audit.lost }) };
+  /**
+   * All of it. Nothing may be added any more.
+   * @param bothSidesBefore sessions that began before then have two sides, on the clock of `now()`
+   */
+  result(bothSidesBefore: number): Result {
+    this.#audit.end(bothSidesBefore);
+    const { lost } = this.#audit;
+    // Who was never told of a session, if it was somebody who could not be, is not known.
+    const oneSided = this.#audit.oneSided - this.#totals.untold;
+    const mismatches = {
+      ...this.#mismatches,
+      ...(lost > 0 && { lost }),
+      ...(oneSided > 0 && { 'one side': oneSided }),
+    };
     return {
       totals: { ...this.#soFar, unconfirmed: this.#audit.unconfirmed + this.#totals.late },
       ...(this.#load && { load: this.#load }),

@@ -4,7 +4,7 @@ import { adviceFor } from './advice.ts';
 import { now } from './clock.ts';
 import { findLimit } from './find-limit.ts';
 import type { LoadReport, Sample } from './load-report.ts';
-import type { LoaderNews } from './loader-commands.ts';
+import type { LoaderEnd, LoaderNews } from './loader-commands.ts';
 import { Loaders } from './loaders.ts';
 import type { Options } from './options.ts';
 import { reachTarget } from './reach-target.ts';
@@ -86,12 +86,16 @@ class Run {
     const complete = await this.#untilQuiet(interrupted ? quietWhenInterruptedMs : quietWithinMs);
     over.abort();
     await sampling;
-    this.#take(await this.#loaders.ask('settle', () => [complete]));
+    const ends = await this.#loaders.ask('settle', () => [complete]);
+    this.#take(ends);
+    const all = complete && !interrupted;
+    const bothSides = all && !this.#options.shared ? now() - quietAfterMs : Number.NEGATIVE_INFINITY;
     await this.#loaders.ask('close', () => []);
     return {
       ...{ version: 1, scenario, targets, options: this.#given(), startedAt, interrupted },
       durationMs: performance.now() - this.#startedAt,
-      ...this.#record.result(),
+      ...this.#record.result(bothSides),
+      ...(all && { stranded: this.#stranded(ends) }),
       ...(limit && { limit }),
     };
   }
@@ -168,13 +172,15 @@ class Run {
    */
   async #untilQuiet(withinMs: number): Promise<boolean> {
     const giveUpAt = performance.now() + withinMs;
-    let [received, changedAt] = [-1, performance.now()];
+    let [seen, changedAt] = ['', performance.now()];
     while (performance.now() < giveUpAt) {
       const all = await this.#loaders.ask('underway', () => []);
-      const sum = (of: 'accepted' | 'received'): number => all.reduce((total, each) => total + each[of], 0);
+      const sum = (of: 'accepted' | 'received' | 'waiting'): number => all.reduce((total, each) => total + each[of], 0);
       const pending = all.some(each => each.pending);
-      if (!pending && sum('accepted') === sum('received')) return true;
-      if (sum('received') !== received) [received, changedAt] = [sum('received'), performance.now()];
+      // Of two who wait, both are being matched.
+      if (!pending && sum('accepted') === sum('received') && sum('waiting') <= 1) return true;
+      const sees = `${sum('received')} ${sum('waiting')}`;
+      if (sees !== seen) [seen, changedAt] = [sees, performance.now()];
       else if (!pending && performance.now() - changedAt > quietAfterMs) return true;
       await delay(50);
     }
@@ -225,6 +231,12 @@ class Run {
 
   async #wait(ms: number): Promise<void> {
     await Promise.race([delay(ms, undefined, { signal: this.#signal }).catch(() => undefined), this.#loaders.died]);
+  }
+
+  #stranded(ends: readonly LoaderEnd[]): NonNullable<LoadReport['stranded']> {
+    const sum = (of: 'away' | 'waiting'): number => ends.reduce((total, each) => total + each[of], 0);
+    // Only those who resume have somewhere to be back to.
+    return { users: this.#options.users, away: this.#kind.resumes ? sum('away') : 0, waiting: sum('waiting') };
   }
 
   #given(): LoadReport['options'] {

@@ -5,6 +5,7 @@ export class SessionAudit {
   readonly #single = new Map<string, SideReport>();
   #lost = 0;
   #unconfirmed = 0;
+  #oneSided = 0;
 
   /** Messages that were promised to arrive, and did not. */
   get lost(): number {
@@ -14,6 +15,11 @@ export class SessionAudit {
   /** Messages that may or may not arrive by the protocol, and did not: one of the two had left, or the answer is not known. */
   get unconfirmed(): number {
     return this.#unconfirmed;
+  }
+
+  /** Sessions of which the other side was never told, until `end`. */
+  get oneSided(): number {
+    return this.#oneSided;
   }
 
   add(side: SideReport): void {
@@ -27,9 +33,15 @@ export class SessionAudit {
     this.#compare(other, side);
   }
 
-  /** No more sides come. Of sessions with somebody else's users, only one side is known. */
-  end(): void {
-    for (const side of this.#single.values()) this.#unconfirmed += side.sent - side.refused.length;
+  /**
+   * No more sides come. Of sessions with somebody else's users, only one side is known.
+   * @param begunBefore those that are younger may not have two sides yet, on the clock of `now()`
+   */
+  end(begunBefore: number): void {
+    for (const { sent, refused, beganAt } of this.#single.values()) {
+      this.#unconfirmed += sent - refused.length;
+      if (beganAt !== undefined && beganAt <= begunBefore) this.#oneSided += 1;
+    }
     this.#single.clear();
   }
 

@@ -7,9 +7,10 @@ import type { MessageMark } from './message-text.ts';
  * - `repeated`: a message that came before
  * - `order`: a message that came after a later one
  * - `lost`: a message that never came, though the server had accepted it and both had stayed
- * - `unanswered`: a message, or several in one session, to which the server said nothing at all
+ * - `unanswered`: a message, or several in one session, or a command, to which the server said nothing at all
  * - `unreadable`: a message that nobody wrote like this
- * - `second chat`: a match in the middle of a chat
+ * - `second chat`: a match in the middle of a chat, or a return into another one
+ * - `one side`: a session that only one user was ever told of
  * - `unasked match`: a match without a search
  * - `unknown chat`: the end of a chat that this user was not in, and could not have come into unnoticed
  * - `not resumed`: a user who came back in time, and was not known any more
@@ -22,6 +23,7 @@ export type Mismatch =
   | 'unanswered'
   | 'unreadable'
   | 'second chat'
+  | 'one side'
   | 'unasked match'
   | 'unknown chat'
   | 'not resumed';
@@ -42,11 +44,14 @@ export interface SideReport {
   missing: number[];
   /** Whether the user was in the session until all messages must have come. */
   stayed: boolean;
+  /** When the user was told that it begins, on the clock of `now()`; absent if only of the end. */
+  beganAt?: number;
 }
 
 /** One of the two sides of a session: numbers what its user writes, and checks what comes from the partner. */
 export class SessionSide {
   readonly session: string;
+  readonly #beganAt: number | undefined;
   readonly #run: string;
   readonly #user: string;
   #sent = 0;
@@ -59,8 +64,9 @@ export class SessionSide {
   #stayed = true;
 
   /** @param user of this run, who must not get messages of their own */
-  constructor(session: string, { run, user }: Pick<MessageMark, 'run' | 'user'>) {
+  constructor(session: string, { run, user, beganAt }: Pick<MessageMark, 'run' | 'user'> & { beganAt?: number }) {
     this.session = session;
+    this.#beganAt = beganAt;
     this.#run = run;
     this.#user = user;
   }
@@ -120,6 +126,7 @@ export class SessionSide {
       highest: this.#highest,
       missing: [...this.#missing],
       stayed: this.#stayed,
+      ...(this.#beganAt !== undefined && { beganAt: this.#beganAt }),
     };
   }
 }

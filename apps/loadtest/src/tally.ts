@@ -13,6 +13,8 @@ export interface Counts {
   disconnects: number;
   /** Messages that came too late for a chat that had just ended, and were refused for that. */
   late: number;
+  /** How often a user may have missed the whole of a chat: the connection was lost, or the partner had left at once. */
+  untold: number;
 }
 
 /** What one worker counted since the last time. */
@@ -30,7 +32,7 @@ export interface TallyPart extends Counts {
 }
 
 const loopResolutionMs = 10;
-const nothing = (): Counts => ({ connects: 0, matched: 0, sent: 0, delivered: 0, disconnects: 0, late: 0 });
+const nothing = (): Counts => ({ connects: 0, matched: 0, sent: 0, delivered: 0, disconnects: 0, late: 0, untold: 0 });
 
 /** Counts what happens in one worker. */
 export class Tally {

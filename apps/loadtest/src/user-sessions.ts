@@ -51,8 +51,15 @@ export class UserSessions {
   }
 
   begin(session: string): void {
-    this.#side = new SessionSide(session, { run: this.#setting.run, user: this.#name });
+    this.#side = new SessionSide(session, { run: this.#setting.run, user: this.#name, beganAt: now() });
     this.#setting.sides.add(this.#side);
+  }
+
+  /** A session was over before this user was told of it. */
+  missed(session: string): void {
+    const side = new SessionSide(session, { run: this.#setting.run, user: this.#name });
+    side.leave();
+    this.#setting.ended(side);
   }
 
   /** The present session is over for this user. */

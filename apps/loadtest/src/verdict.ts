@@ -10,7 +10,7 @@ const lateMs = 50;
 const busyPart = 0.1;
 
 export interface Verdict {
-  /** False if a promise was broken or nobody could connect. Errors alone do not fail a run. */
+  /** False if a promise was broken, users were left behind or nobody could connect. Errors alone do not fail a run. */
   readonly passed: boolean;
   /** Sentences; the first says whether it passed. */
   readonly sentences: readonly string[];
@@ -36,9 +36,13 @@ export function total(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-function whyFailed({ mismatches, totals }: LoadReport): string | undefined {
+function whyFailed({ mismatches, totals, stranded }: LoadReport): string | undefined {
   if (total(mismatches) > 0) return `${plural(total(mismatches), 'mismatch', 'es')}: ${byKind(mismatches)}.`;
   if (totals.connects === 0) return 'nobody could connect.';
+  const { users, away, waiting } = stranded ?? { users: 0, away: 0, waiting: 0 };
+  if (away > 0) return `${formatCount(away)} of ${plural(users, 'user')} were not back.`;
+  // Whoever waits is matched with the next: one may be left.
+  if (waiting > 1) return `${formatCount(waiting)} of ${plural(users, 'user')} were still waiting.`;
   return undefined;
 }
 

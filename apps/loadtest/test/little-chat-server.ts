@@ -9,16 +9,19 @@ type ChatSocket = Socket<ClientEvents, ServerEvents>;
 /** A chat server without any care: pairs whoever searches, relays, and counts. */
 export class LittleChatServer {
   url = '';
+  searches = 0;
   readonly #http = createServer();
   readonly #io: Server<ClientEvents, ServerEvents>;
   readonly #partners = new Map<ChatSocket, ChatSocket>();
   readonly #all = new Set<ChatSocket>();
+  readonly #matching: NonNullable<LittleChatServerOptions['matching']>;
   readonly #relay: NonNullable<LittleChatServerOptions['relay']>;
   #waiting: ChatSocket | undefined;
   #sessions = 0;
   #messages = 0;
 
   private constructor(options: LittleChatServerOptions) {
+    this.#matching = options.matching ?? {};
     this.#relay = options.relay ?? ((_message, deliver) => deliver());
     this.#io = new Server(this.#http);
     const { refusal } = options;
@@ -60,22 +63,26 @@ export class LittleChatServer {
   }
 
   #search(socket: ChatSocket, acknowledge?: (reply: Ack<StateReply>) => void): void {
-    const partner = this.#waiting;
+    this.searches += 1;
+    const { pairs = true, tellsBoth = true, answers = true } = this.#matching;
+    const partner = pairs ? this.#waiting : undefined;
     if (partner) {
       this.#waiting = undefined;
       this.#partners.set(socket, partner).set(partner, socket);
       this.#sessions += 1;
       const matched = { sessionId: `session-${this.#sessions}`, startedAt: Date.now() };
       socket.emit('matched', matched);
-      partner.emit('matched', matched);
+      if (tellsBoth) partner.emit('matched', matched);
     } else this.#waiting = socket;
-    acknowledge?.({ ok: true, state: partner ? 'paired' : 'waiting' });
+    if (answers) acknowledge?.({ ok: true, state: partner ? 'paired' : 'waiting' });
   }
 }
 
 export interface LittleChatServerOptions {
   /** Lets nobody in, with this code. */
   refusal?: ErrorCode;
+  /** What it does about a search, by default all of it. */
+  matching?: { pairs?: boolean; tellsBoth?: boolean; answers?: boolean };
   /**
    * Called for each message with its number among all, from 1, and what delivers it to the partner, or to a stranger, or keeps
    * its sender without an answer. By default it is delivered to the partner.

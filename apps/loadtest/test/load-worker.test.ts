@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { now } from '../src/clock.ts';
 import { LoadWorker } from '../src/load-worker.ts';
-import { LittleChatServer } from './little-chat-server.ts';
+import { RunRecord } from '../src/run-record.ts';
+import { LittleChatServer, type LittleChatServerOptions } from './little-chat-server.ts';
 
 /** Two users write 20 messages to each other, of which the server leaves some without an answer; it delivers all. */
 async function settled({ silent, complete }: { silent: readonly number[]; complete: boolean }) {
@@ -19,7 +20,10 @@ async function settled({ silent, complete }: { silent: readonly number[]; comple
     });
     await worker.ready();
     worker.load({ at: now(), durationMs: 200, perSecond: 100 });
-    const isOver = () => worker.underway().received >= 20;
+    const isOver = () => {
+      const { accepted, received } = worker.underway();
+      return received >= 20 && accepted >= 20 - silent.length;
+    };
     while (!isOver()) await delay(5);
     worker.stop();
     const { tally, complaints, sides } = worker.settle(complete);
@@ -43,5 +47,56 @@ describe('messages without an answer', () => {
   it('are none when all are answered, or when there was no time for it', async () => {
     expect((await settled({ silent: [], complete: true })).mismatches).toEqual({});
     expect((await settled({ silent: [2], complete: false })).mismatches).toEqual({});
+  });
+});
+
+/** Four users search, and until some are matched, or all wait. What comes of it is said a while later. */
+async function searched({
+  matching,
+  until,
+}: Pick<LittleChatServerOptions, 'matching'> & { until: 'matched' | 'asked' }) {
+  const server = await LittleChatServer.start({ ...(matching && { matching }) });
+  const worker = new LoadWorker();
+  const record = new RunRecord(performance.now());
+  try {
+    worker.start({
+      ...{ scenario: 'relay', run: 'r1', targets: [server.url], users: 4, index: 0, workers: 1 },
+      ...{ messageCharacters: 100, talkMs: 0, at: now(), rampMs: 0 },
+    });
+    let matches = 0;
+    while (until === 'matched' ? matches < 1 : server.searches < 4) {
+      await delay(5);
+      matches += record.add([worker.news()], []).matches;
+    }
+    worker.stop();
+    while (matching?.answers !== false && worker.underway().pending) await delay(5);
+    const { pending } = worker.underway();
+    const time = performance.now.bind(performance);
+    jest.spyOn(performance, 'now').mockImplementation(() => time() + 10_000);
+    const end = worker.settle(true);
+    record.add([end], []);
+    const { mismatches } = record.result(now());
+    return { pending, mismatches, away: end.away, waiting: end.waiting };
+  } finally {
+    jest.restoreAllMocks();
+    worker.close();
+    await server.close();
+  }
+}
+
+describe('users who search', () => {
+  it('and are never answered are a mismatch each, and were waited for', async () => {
+    const seen = await searched({ matching: { pairs: false, answers: false }, until: 'asked' });
+    expect(seen).toMatchObject({ pending: true, mismatches: { unanswered: 4 } });
+  });
+
+  it('and never get a partner are counted', async () => {
+    const seen = await searched({ matching: { pairs: false }, until: 'asked' });
+    expect(seen).toMatchObject({ mismatches: {}, away: 0, waiting: 4 });
+  });
+
+  it('and get a partner who is never told make a session of one side', async () => {
+    const { mismatches } = await searched({ matching: { tellsBoth: false }, until: 'matched' });
+    expect(mismatches).toEqual({ 'one side': 2 });
   });
 });

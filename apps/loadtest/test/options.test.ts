@@ -24,6 +24,7 @@ describe('parseOptions', () => {
     });
     expect(parse()).toMatchObject({ targets: ['http://localhost:3000'], scenario: 'chat', findLimit: undefined });
     expect(parse('--find-limit', '--p99', '250ms')).toMatchObject({ findLimit: 250, durationMs: 10_000 });
+    expect(parse('--shared')).toMatchObject({ shared: true });
     expect(parse('--help')).toBeUndefined();
   });
 

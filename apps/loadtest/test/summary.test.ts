@@ -48,6 +48,15 @@ describe('verdict', () => {
     expect(verdict({ ...report, totals: { ...report.totals, connects: 0 } }).passed).toBe(false);
   });
 
+  it.each([
+    [{ away: 3, waiting: 2 }, 'Failed: 3 of 2,000 users were not back.'],
+    [{ away: 0, waiting: 2 }, 'Failed: 2 of 2,000 users were still waiting.'],
+    [{ away: 0, waiting: 1 }, 'Passed: '],
+  ])('judges users who were left behind: %j', (stranded, sentence) => {
+    const { sentences } = verdict({ ...inventedReport(), stranded: { users: 2000, ...stranded } });
+    expect(sentences[0]).toContain(sentence);
+  });
+
   it('passes a run with errors, and tells of them', () => {
     const { passed, sentences } = verdict(inventedReport());
     expect(passed).toBe(true);

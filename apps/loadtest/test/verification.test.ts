@@ -92,7 +92,7 @@ describe('the audit of a session', () => {
     for (const inOrder of [sides, sides.toReversed()]) {
       const audit = new SessionAudit();
       for (const side of inOrder) audit.add(side);
-      audit.end();
+      audit.end(0);
       expect({ lost: audit.lost, unconfirmed: audit.unconfirmed }).toEqual({ lost, unconfirmed });
     }
   });
@@ -100,7 +100,18 @@ describe('the audit of a session', () => {
   it('knows nothing of messages to somebody else’s users', () => {
     const audit = new SessionAudit();
     audit.add({ ...none, user: 'a', sent: 3, refused: [1] });
-    audit.end();
+    audit.end(0);
     expect({ lost: audit.lost, unconfirmed: audit.unconfirmed }).toEqual({ lost: 0, unconfirmed: 2 });
+  });
+
+  it('counts sessions of one side that began in time to have two', () => {
+    const audit = new SessionAudit();
+    audit.add({ ...none, user: 'a', session: 'old', beganAt: 100 });
+    audit.add({ ...none, user: 'a', session: 'young', beganAt: 101 });
+    audit.add({ ...none, user: 'a', session: 'only its end was told' });
+    audit.add({ ...none, user: 'a', session: 'of two', beganAt: 99 });
+    audit.add({ ...none, user: 'b', session: 'of two' });
+    audit.end(100);
+    expect(audit.oneSided).toBe(1);
   });
 });

@@ -14,8 +14,8 @@ let passerby: PasserbyMatcher | undefined;
 let sessions: NaiveSessions | undefined;
 /** Users who do nothing now. */
 let idle: string[] = [];
-/** Users who found a partner, and their partners. */
-let found: [string, string][] = [];
+/** Users who found a partner, and their partners; the oldest chat first. */
+const found: [string, string][] = [];
 
 const commands = {
   /** @param idleUsers more than are in flight, as so many may wait at once */
@@ -35,19 +35,20 @@ const commands = {
   },
 
   /**
-   * Users search, and end the chat as soon as they have one, until there were so many chats.
+   * Users search until there were so many more chats. For each that is one too many, the oldest ends.
+   * @param chats how many go on; they do so after that, too: see `endAll`
    * @returns how many there were: some more, as searches were on their way at the end
    */
-  async match({ matches, atOnce = usualAtOnce }: { matches: number; atOnce?: number }): Promise<number> {
+  async match({ matches, chats, atOnce = usualAtOnce }: MatchInput): Promise<number> {
     let left = matches;
     await together(atOnce, async () => {
       while (left > 0) {
-        const [userId = ''] = idle.splice(0, 1);
+        const userId = idle.shift() ?? newUser();
         const partnerId = await matcher?.search(userId);
         if (partnerId === undefined) continue;
         left -= 1;
-        await matcher?.end(userId);
-        idle.push(userId, partnerId);
+        found.push([userId, partnerId]);
+        if (found.length > chats) await endOldest();
       }
     });
     return matches - left;
@@ -78,13 +79,11 @@ const commands = {
     });
   },
 
-  /** Those who found a partner end the chat, and are idle. */
+  /** All who found a partner end the chat, the oldest first, and are idle. */
   async endAll(): Promise<void> {
-    for (const [userId, partnerId] of found) {
-      await matcher?.end(userId);
-      idle.push(userId, partnerId);
-    }
-    found = [];
+    await together(usualAtOnce, async () => {
+      while (found.length > 0) await endOldest();
+    });
   },
 
   /** Writes so many sessions as rows, each created and updated. */
@@ -96,9 +95,22 @@ const commands = {
   },
 };
 
+interface MatchInput {
+  matches: number;
+  chats: number;
+  atOnce?: number;
+}
+
 export type MatchCommands = typeof commands;
 
 serveCommands(commands);
+
+async function endOldest(): Promise<void> {
+  const chat = found.shift();
+  if (!chat) return;
+  await matcher?.end(chat[0]);
+  idle.push(...chat);
+}
 
 async function together(atOnce: number, work: () => Promise<void>): Promise<void> {
   await Promise.all(Array.from({ length: atOnce }, work));

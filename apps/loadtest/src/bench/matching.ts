@@ -7,10 +7,18 @@ import type { Goal, Row } from './row.ts';
 import type { Scenario } from './scenario.ts';
 
 const matches = { passerby: 20_000, naive: 2_000 };
+/**
+ * How many chats go on. Between the beginning of one and its end lie twice as many facts: more than the recorder takes in a
+ * batch (2,000), which would write both at once.
+ */
+const chats = 2000;
 const sessions = { passerby: 20_000, naive: 2_000 };
 const outboxKey = (prefix: string) => `${prefix}:{lobby}:outbox`;
 
-/** Matches, without connections: each match is two searches and an end, and a row in PostgreSQL before it counts. */
+/**
+ * Matches, without connections: each match is two searches, and the end of the oldest chat. All is in PostgreSQL before it
+ * counts.
+ */
 export const matching: Scenario = async bench => {
   const { servers, scale } = bench;
   const [passerby, naiveRedis, postgres] = await Promise.all([
@@ -23,10 +31,15 @@ export const matching: Scenario = async bench => {
   try {
     await ours.tell('startPasserby', { redisUrl: passerby.redisUrl });
     await naive.tell('startNaive', { redisUrl: naiveRedis.url, databaseUrl: postgres.url });
+    const going = { chats: chats * scale };
+    for (const worker of [ours, naive]) {
+      await worker.tell('match', { matches: going.chats, ...going });
+      await worker.tell('recorded');
+    }
     const turn =
       (worker: MatchProcess, servers: { redis: number[]; recording: number[] }, count: number) => async () => {
         const { result, cpuUs, seconds } = await metered({ matcher: [worker.pid], ...servers }, async () => {
-          const made = await worker.tell('match', { matches: count });
+          const made = await worker.tell('match', { matches: count, ...going });
           await worker.tell('recorded');
           return made;
         });
@@ -57,7 +70,10 @@ export const matching: Scenario = async bench => {
   }
 };
 
-/** Sessions that wait in the outbox are recorded; the naive writer creates and updates a row for each. */
+/**
+ * Sessions that wait in the outbox are recorded; the naive writer creates and updates a row for each. Ours is written twice,
+ * too: all have begun before the first ends, so that no batch holds both facts of one.
+ */
 export const recording: Scenario = async bench => {
   const { servers, scale } = bench;
   const [passerby, unused, postgres] = await Promise.all([
@@ -73,7 +89,8 @@ export const recording: Scenario = async bench => {
     await ours.tell('startPasserby', { redisUrl: passerby.redisUrl, prefix: 'aside' });
     await naive.tell('startNaive', { redisUrl: unused.url, databaseUrl: postgres.url });
     const record = async () => {
-      const count = await ours.tell('match', { matches: sessions.passerby * scale });
+      const count = await ours.tell('match', { matches: sessions.passerby * scale, chats: Number.POSITIVE_INFINITY });
+      await ours.tell('endAll');
       const { cpuUs, seconds } = await metered(passerby.processes, async () => {
         await redis.rename(outboxKey('aside'), outboxKey('passerby'));
         while ((await redis.xlen(outboxKey('passerby'))) > 0) await delay(5);
