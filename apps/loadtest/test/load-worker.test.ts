@@ -4,7 +4,7 @@ import { LoadWorker } from '../src/load-worker.ts';
 import { RunRecord } from '../src/run-record.ts';
 import { LittleChatServer, type LittleChatServerOptions } from './little-chat-server.ts';
 
-/** Two users write 20 messages to each other, of which the server leaves some without an answer; it delivers all. */
+/** Two users write at least 20 messages to each other, of which the server leaves some without an answer; it delivers all. */
 async function settled({ silent, complete }: { silent: readonly number[]; complete: boolean }) {
   const server = await LittleChatServer.start({
     relay: (message, deliver, { silence }) => {
@@ -20,12 +20,14 @@ async function settled({ silent, complete }: { silent: readonly number[]; comple
     });
     await worker.ready();
     worker.load({ at: now(), durationMs: 200, perSecond: 100 });
+    while (worker.underway().received < 20) await delay(5);
+    worker.stop();
+    const { sent } = worker.news().tally;
     const isOver = () => {
       const { accepted, received } = worker.underway();
-      return received >= 20 && accepted >= 20 - silent.length;
+      return received === sent && accepted === sent - silent.length;
     };
     while (!isOver()) await delay(5);
-    worker.stop();
     const { tally, complaints, sides } = worker.settle(complete);
     return { mismatches: tally.mismatches, complaints, sides };
   } finally {
