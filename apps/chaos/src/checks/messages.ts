@@ -111,7 +111,8 @@ function mustArrive(send: Operation, stays: readonly Stay[], timeline: Timeline,
   if (send.at > rollCallAt && send.outcome === 'ok') return until >= closingAt;
   // A client that resumes keeps its messages until the partner's client has them, whatever becomes of the servers.
   if (users.get(send.user)?.client !== 'resuming') return false;
-  return hasQuiet(arriveWithinMs, { from: Math.max(send.at, progressAt), to: until }, hindrancesOf(stays, timeline));
+  const from = Math.max(send.at, progressAt);
+  return until - from >= arriveWithinMs && hasQuiet(arriveWithinMs, { from, to: until }, hindrancesOf(stays, timeline));
 }
 
 /** Whether there is a time of this length, between the two, in which nothing hinders. */
