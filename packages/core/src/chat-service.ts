@@ -268,7 +268,7 @@ export class ChatService {
 
   /** Gives the store a command of a user who is here, and applies the reply. */
   async #run(user: User, give: (command: UserCommand) => Promise<UserChange[]>): Promise<void> {
-    const command = user.command(this.#lease);
+    const command = user.command(this.#lease, this.#store.settleMs);
     const wasWaiting = user.state === 'waiting';
     try {
       const changes = await give(command);

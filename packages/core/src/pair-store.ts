@@ -11,6 +11,11 @@ export interface UserCommand {
   /** The node that acts for the user. If the user lives on another one now, the answer is `gone`, or `away`. */
   nodeId: string;
   requestId: number;
+  /**
+   * Is called when a reply was lost and the command is given again: until {@link PairStore.settleMs} later it may be carried
+   * out once more, also if it succeeds. That changes nothing as long as the user is not forgotten.
+   */
+  repeated?(): void;
 }
 
 export interface SearchCommand extends UserCommand {

@@ -121,10 +121,10 @@ export class Passages {
     // Or those who leave while the store is away would pile up.
     reconciler.trust(user);
     if (user.lastRequestId === 0) return;
-    // A command that may still be carried out would bring the user back.
+    // A command that may still be carried out, once more perhaps, would bring the user back.
     if (performance.now() < user.unsettledUntil) return reconciler.disown(userId, how);
     try {
-      const command = user.command(lease);
+      const command = user.command(lease, store.settleMs);
       const [, ...others] =
         user.token !== undefined && how === 'lost'
           ? await store.suspend({ ...command, graceMs: lease.graceMs })

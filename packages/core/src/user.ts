@@ -55,7 +55,7 @@ export class User {
   gone = false;
   /** The client left, and will not come back. */
   saidGoodbye = false;
-  /** Until then, on the clock of `performance.now()`, a command that failed may still be carried out. */
+  /** Until then, on the clock of `performance.now()`, a command that failed, or was given again, may still be carried out. */
   unsettledUntil = 0;
   /** Commands that are not done yet. */
   #pending = 0;
@@ -106,11 +106,14 @@ export class User {
     return true;
   }
 
-  /** Names the next command. Throws `UNAVAILABLE` when the node holds no lease. */
-  command(lease: Lease): UserCommand {
+  /** Names the next command, for a store with this `settleMs`. Throws `UNAVAILABLE` when the node holds no lease. */
+  command(lease: Lease, settleMs: number): UserCommand {
     const { nodeId } = lease;
     if (!lease.actsAs(nodeId)) throw new ChatError('UNAVAILABLE');
-    return { userId: this.userId, nodeId, requestId: ++this.lastRequestId };
+    const repeated = () => {
+      this.unsettledUntil = performance.now() + settleMs;
+    };
+    return { userId: this.userId, nodeId, requestId: ++this.lastRequestId, repeated };
   }
 
   /** How many messages the session has had, as far as it is known. */

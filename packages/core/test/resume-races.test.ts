@@ -115,3 +115,22 @@ it('who came back is not taken away by what was said of the absence', async () =
   expect(await cluster.homeOf('ann')).toBe(one.lease.nodeId);
   expect(two.clients.events('bob').slice(-2)).toEqual(['partner_away', 'partner_back']);
 });
+
+it('who left is not brought back by a search that was given twice, and is carried out once more after the goodbye', async () => {
+  one.service.connect('ann');
+  let again: () => Promise<unknown> = async () => undefined;
+  const search = one.store.search.bind(one.store);
+  jest.spyOn(one.store, 'search').mockImplementationOnce(command => {
+    again = () => search(command);
+    command.repeated?.();
+    return search(command);
+  });
+  await one.service.search('ann');
+  await one.service.disconnect('ann', 'left');
+  two.service.connect('bob');
+  await again();
+  await beats(4);
+  expect(await cluster.registered('ann')).toEqual({ state: 'idle', revision: 0 });
+  two.clients.forgetAll();
+  expect(await two.service.search('bob')).toEqual({ state: 'waiting' });
+});

@@ -21,6 +21,8 @@ import { encodeKnownUsers, parseChange } from './user-change-codec.ts';
 
 /** Waits before a command whose reply did not come is given again, in ms: short gaps heal, and a user is not kept long. */
 const retryDelaysMs = [50, 250, 500];
+/** For what is not given again. */
+const once = { delaysMs: [] };
 /**
  * A script that Redis begins later than this after the call changes nothing, in ms by Redis's clock. It may have waited in
  * a connection that broke, or in a Redis that was stopped, while its caller went on. About as long as a call may take.
@@ -53,23 +55,31 @@ export class RedisPairStore implements PairStore {
   }
 
   async search(command: SearchCommand): Promise<UserChange[]> {
-    const { userId, nodeId, requestId, revision, sessionId, token, skip } = command;
+    const { userId, nodeId, requestId, revision, sessionId, token, skip, repeated } = command;
     const args = [userId, nodeId, requestId, revision, sessionId, token ?? '-', randomInteger()];
     if (skip) args.push(skip.sessionId, skip.messages ?? '');
-    const changes = await this.#run('search-partner', nodeId, () =>
-      this.#pipeline.call<string[]>((pipeline, callback) =>
-        pipeline.searchPartner(...this.#registry(nodeId), ...args, callback),
-      ),
+    const changes = await this.#run(
+      'search-partner',
+      nodeId,
+      () =>
+        this.#pipeline.call<string[]>((pipeline, callback) =>
+          pipeline.searchPartner(...this.#registry(nodeId), ...args, callback),
+        ),
+      { repeated },
     );
     return changes.map(parseChange);
   }
 
-  async leave({ userId, nodeId, requestId, reason, messages, forget }: LeaveCommand): Promise<UserChange[]> {
+  async leave({ userId, nodeId, requestId, repeated, reason, messages, forget }: LeaveCommand): Promise<UserChange[]> {
     const args = [userId, nodeId, requestId, reason, messages ?? '', forget ? '1' : '0'];
-    const changes = await this.#run('leave-chat', nodeId, () =>
-      this.#pipeline.call<string[]>((pipeline, callback) =>
-        pipeline.leaveChat(...this.#registry(nodeId), ...args, callback),
-      ),
+    const changes = await this.#run(
+      'leave-chat',
+      nodeId,
+      () =>
+        this.#pipeline.call<string[]>((pipeline, callback) =>
+          pipeline.leaveChat(...this.#registry(nodeId), ...args, callback),
+        ),
+      { repeated },
     );
     return changes.map(parseChange);
   }
@@ -84,7 +94,7 @@ export class RedisPairStore implements PairStore {
   async resume({ userId, nodeId, token, nextToken }: ResumeCommand): Promise<Resumed | undefined> {
     const call = () => this.#redis.resumeUser(...this.#registry(nodeId), userId, nodeId, token, nextToken);
     // Not tried again: the client does that, perhaps elsewhere. Once it is told, nothing may bring the user here any more.
-    const reply = await this.#run('resume-user', nodeId, call, []).catch(async error => {
+    const reply = await this.#run('resume-user', nodeId, call, once).catch(async error => {
       if (!(error instanceof LeaseLost)) await delay(lateMs);
       throw error;
     });
@@ -106,14 +116,14 @@ export class RedisPairStore implements PairStore {
   async sync(nodeId: string, users: readonly KnownUser[]): Promise<UserChange[]> {
     const call = () => this.#redis.syncUsers(...this.#registry(nodeId), nodeId, encodeKnownUsers(users));
     // Not tried again: by then the users may do something else, or have left.
-    const changes = await this.#run('sync-users', nodeId, call, []);
+    const changes = await this.#run('sync-users', nodeId, call, once);
     return changes.map(parseChange);
   }
 
   async disown(nodeId: string, userIds: readonly string[], graceMs: number): Promise<UserChange[]> {
     const call = () => this.#redis.disownUsers(...this.#registry(nodeId), nodeId, graceMs, ...userIds);
     // Not tried again: by then the users may be here.
-    const changes = await this.#run('disown-users', nodeId, call, []);
+    const changes = await this.#run('disown-users', nodeId, call, once);
     return changes.map(parseChange);
   }
 
@@ -132,7 +142,7 @@ export class RedisPairStore implements PairStore {
       nodeId,
       () =>
         this.#redis.renewLease(...this.#leaseKeys, nodeId, leaseMs, epoch, newEpoch, randomInteger(), this.#notAfter),
-      [],
+      once,
     ).catch(error => {
       // It was answered, so it did not wait for long: Redis's clock is another one now, and the next renewal tells it.
       if (error.cause instanceof ReplyError && error.cause.message.startsWith('LATE ')) {
@@ -173,12 +183,12 @@ export class RedisPairStore implements PairStore {
     return Number.isFinite(notAfter) ? notAfter : 'inf';
   }
 
-  /** Runs a script, and again if its reply did not come: every script may be run twice. */
+  /** Runs a script, and again if its reply did not come, of which `repeated` is told: every script may be run twice. */
   async #run<Reply>(
     script: string,
     nodeId: string,
     call: () => Promise<Reply>,
-    delaysMs: number[] = retryDelaysMs,
+    { delaysMs = retryDelaysMs, repeated }: { delaysMs?: number[]; repeated?: (() => void) | undefined } = {},
   ): Promise<Reply> {
     for (let attempt = 0; ; attempt++) {
       const startedAt = performance.now();
@@ -191,6 +201,7 @@ export class RedisPairStore implements PairStore {
         if ((reply !== undefined && !passing.test(reply)) || retryDelayMs === undefined) {
           throw new ChatError('UNAVAILABLE', { cause: error, retryAfterMs: 1000 });
         }
+        repeated?.();
         await delay(retryDelayMs);
       } finally {
         this.#scriptTime?.(script, (performance.now() - startedAt) / 1000);

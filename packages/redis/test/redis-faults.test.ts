@@ -78,7 +78,11 @@ describe('when Redis fails', () => {
   it('carries out a command once whose reply was lost, and gives the reply', async () => {
     await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's1' });
     line.loseReply = true;
-    const changes = await store.search({ userId: 'bob', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's2' });
+    const repeated = jest.fn();
+    const bob = { userId: 'bob', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's2', repeated };
+    const changes = await store.search(bob);
+    // Or whoever forgets the user would not know that the first one may still be on its way.
+    expect(repeated).toHaveBeenCalled();
     expect(changes).toMatchObject([{ userId: 'bob', state: 'paired', session: { sessionId: 's2' } }]);
     expect(await bench.outbox.read(10, 1)).toHaveLength(1);
   });

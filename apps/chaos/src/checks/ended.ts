@@ -26,7 +26,9 @@ export function checkEnded(timeline: Timeline, excuse: (reason: string) => void)
 function chats(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
   const violations: Violation[] = [];
   for (const [session, stays] of timeline.sessions) {
-    const startedAt = Math.min(...stays.map(({ from }) => from));
+    // A client may be told of the match when the other one has left again, and got the answer.
+    const recordedAt = (timeline.rows.get(session)?.startedAt ?? Infinity) - timeline.epochMs;
+    const startedAt = Math.min(recordedAt, ...stays.map(({ from }) => from));
     for (const stay of stays) {
       const { user, toldAt, reason } = stay;
       if (toldAt === undefined || toldAt > endOfStay(stay)) continue;

@@ -43,7 +43,9 @@ function judge(stay: Stay, other: Stay, timeline: Timeline, told: Told, excuse: 
   const dischargedAt = endOfStay(stay);
   if (dischargedAt < cause.at) return;
   const { boundMs, graceMs } = timeline.history.settings;
-  const deadline = toldBy(cause.at, stay, other, timeline) + (cause.unheard ? graceMs : 0);
+  // The absence is known within the bound, and the end within another one after the grace time.
+  const knownAt = cause.unheard ? cause.at + boundMs + graceMs : cause.at;
+  const deadline = toldBy(knownAt, stay, other, timeline);
   if (stay.toldAt === dischargedAt && deadline <= cause.at + boundMs) {
     told.delays.push({ at: cause.at, ms: dischargedAt - cause.at });
   }
@@ -89,7 +91,10 @@ function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
   const goneWithNodeAt = endOfStay(other);
   for (const { halts, cuts, at, healedAt = Infinity, name } of timeline.faults) {
     const node = nodeAt(timeline.users.get(user), at);
-    const lostLease = node !== undefined && [...halts, ...cuts].includes(node) && healedAt - at > leaseMs + 1500;
+    // While Redis is away for everybody, nobody takes over anything.
+    const isAlone = !timeline.faults.some(each => each.redis && each.at < healedAt && (each.healedAt ?? Infinity) > at);
+    const lostLease =
+      node !== undefined && isAlone && [...halts, ...cuts].includes(node) && healedAt - at > leaseMs + 1500;
     // Slowness, or only what is on its way, costs no lease.
     const costsLease = ![
       'node-late',
