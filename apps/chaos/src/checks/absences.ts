@@ -35,8 +35,12 @@ function judgeAway(stay: Stay, other: Stay, timeline: Timeline, { violations, de
     const news = users
       .get(stay.user)
       ?.events.find(event => event.kind === 'away' && event.session === stay.session && event.at >= downAt - boundMs);
-    if (news && deadline <= downAt + boundMs) delays.push({ at: downAt, ms: Math.max(0, news.at - downAt) });
-    if (Math.min(upAt, overAt, news?.at ?? Infinity) <= deadline || deadline > closingAt) continue;
+    const endedAt = Math.min(upAt, overAt);
+    // Later news is of another absence.
+    if (news && news.at <= endedAt && deadline <= downAt + boundMs) {
+      delays.push({ at: downAt, ms: Math.max(0, news.at - downAt) });
+    }
+    if (Math.min(endedAt, news?.at ?? Infinity) <= deadline || deadline > closingAt) continue;
     violations.push({
       check: 'not told',
       at: downAt,
