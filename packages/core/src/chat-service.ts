@@ -11,7 +11,7 @@ import type { PairStore, UserCommand } from './pair-store.ts';
 import { type Arrival, Passages } from './passages.ts';
 import { Reconciler } from './reconciler.ts';
 import { type Numbering, Relay } from './relay.ts';
-import { User } from './user.ts';
+import { type Leaving, User } from './user.ts';
 import { type AbsentUserChange, isAbsent, type UserChange } from './user-change.ts';
 
 export interface ChatServiceOptions {
@@ -162,7 +162,12 @@ export class ChatService {
   /** Leaves the chat, if any, and looks for another partner, in one step. Rejects with `UNAVAILABLE`. */
   async skip(userId: string): Promise<void> {
     const user = this.#user(userId);
-    await this.#leaving(user, () => this.#search(user, user.session), turnWithinMs);
+    const leaving: Leaving = { ends: user.session };
+    const skip = () => {
+      leaving.ends = user.session;
+      return this.#search(user, user.session);
+    };
+    await this.#leave(user, leaving, () => user.inTurn(skip, turnWithinMs));
   }
 
   /** Leaves the chat or the queue. Rejects with `UNAVAILABLE`. */
@@ -209,13 +214,13 @@ export class ChatService {
     return user;
   }
 
-  /** Runs a command that ends the user's chat: from now on, and until it fails, nothing can be said in that chat. */
-  async #leaving(user: User, command: () => Promise<void>, withinMs?: number): Promise<void> {
-    user.leaving++;
+  /** Gives a command that ends a chat of the user's. */
+  async #leave(user: User, leaving: Leaving, give: () => Promise<void>): Promise<void> {
+    user.leaving.add(leaving);
     try {
-      await user.inTurn(command, withinMs);
+      await give();
     } finally {
-      user.leaving--;
+      user.leaving.delete(leaving);
     }
   }
 
@@ -246,24 +251,21 @@ export class ChatService {
    * is in another session than this by then; undefined: who is in any
    */
   async #end(user: User, reason: 'end' | 'timeout', only?: { sessionId: string | undefined }): Promise<void> {
-    await this.#leaving(
-      user,
-      async () => {
-        // A user who never searched has no entry to change.
-        if (user.lastRequestId === 0) return;
-        const { session } = user;
-        if (only && session?.sessionId !== only.sessionId) return;
-        let last: User['session'];
-        await this.#run(user, async command => {
-          const changes = await this.#store.leave({ ...command, reason, messages: user.messages, forget: false });
-          // A match may have been told while the command was under way.
-          last = user.session;
-          return changes;
-        });
-        if (only && last && !user.session) this.#tell(user, 'partner_left', { sessionId: last.sessionId, reason });
-      },
-      only ? undefined : turnWithinMs,
-    );
+    const end = async () => {
+      // A user who never searched has no entry to change.
+      if (user.lastRequestId === 0) return;
+      const { session } = user;
+      if (only && session?.sessionId !== only.sessionId) return;
+      let last: User['session'];
+      await this.#run(user, async command => {
+        const changes = await this.#store.leave({ ...command, reason, messages: user.messages, forget: false });
+        // A match may have been told while the command was under way.
+        last = user.session;
+        return changes;
+      });
+      if (only && last && !user.session) this.#tell(user, 'partner_left', { sessionId: last.sessionId, reason });
+    };
+    await this.#leave(user, { ends: 'any' }, () => user.inTurn(end, only ? undefined : turnWithinMs));
   }
 
   /** Gives the store a command of a user who is here, and applies the reply. */
@@ -318,12 +320,12 @@ export class ChatService {
     const changed = before?.sessionId !== after?.sessionId;
     // Nobody is told of the end of a chat whose own command ended it, also when the notice of the next match is faster than
     // the reply. A partner may leave so soon that the match is not even known here: the user, who believes to wait, is told.
-    const silent = user.leaving > 0 && (how === 'own' || (!change.ended && after !== undefined));
+    const silent = user.leaving.size > 0 && (how === 'own' || (!change.ended && after !== undefined));
     const left = change.ended ?? (before && changed && { sessionId: before.sessionId, reason: 'disconnect' as const });
     if (left && !silent) this.#tell(user, 'partner_left', left);
     // A match and its end were both missed: the user still believes to wait, and has not said otherwise since.
     const waitsInVain = wasWaiting && user.state === 'idle' && how === 'notice' && !left;
-    if (waitsInVain && user.leaving === 0) void this.#searchAgain(user);
+    if (waitsInVain && user.leaving.size === 0) void this.#searchAgain(user);
     if (after && changed) {
       this.#tell(user, 'matched', { sessionId: after.sessionId, startedAt: after.startedAt });
       // The notice of the match may come before the reply that the user waits.

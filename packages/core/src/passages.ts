@@ -116,7 +116,6 @@ export class Passages {
     users.delete(userId);
     user.gone = true;
     user.saidGoodbye = how === 'left';
-    user.leaving++;
     await user.settled();
     // Or those who leave while the store is away would pile up.
     reconciler.trust(user);

@@ -176,10 +176,10 @@ export class Relay {
   }
 }
 
-/** The session that the user is in, which must be the named one, if one is named. Throws `NOT_IN_CHAT`. */
+/** The session that the user is in, and is not leaving; the named one, if one is named. Throws `NOT_IN_CHAT`. */
 function sessionOf(user: User, sessionId: string | undefined): LocalSession {
   const { session } = user;
-  if (!session || user.leaving > 0) throw new ChatError('NOT_IN_CHAT');
+  if (!session || user.isEnding(session)) throw new ChatError('NOT_IN_CHAT');
   if (sessionId !== undefined && sessionId !== session.sessionId) throw new ChatError('NOT_IN_CHAT');
   return session;
 }

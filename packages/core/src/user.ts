@@ -15,6 +15,12 @@ export interface LocalSession extends Omit<SessionSide, 'partnerNode'> {
   shown: number;
 }
 
+/** A command under way that ends a chat. Until it fails, nothing can be said there any more. */
+export interface Leaving {
+  /** `any`: also one that begins meanwhile. The next session that a skip finds is not ended by it. */
+  ends: LocalSession | 'any' | undefined;
+}
+
 /** More commands of one user, or more messages to one user, than this are not kept waiting. */
 const maxPending = 50;
 
@@ -47,8 +53,8 @@ export class User {
   /** The partner of the last session. */
   parted: string | undefined;
   lastRequestId = 0;
-  /** Commands under way that will end the session: nothing can be sent in it any more. */
-  leaving = 0;
+  /** The commands under way that end a chat. */
+  readonly leaving = new Set<Leaving>();
   /** Counts the connections that the user has had on this node. */
   connection = 0;
   /** The user is not on this node any more. */
@@ -114,6 +120,11 @@ export class User {
       this.unsettledUntil = performance.now() + settleMs;
     };
     return { userId: this.userId, nodeId, requestId: ++this.lastRequestId, repeated };
+  }
+
+  /** Whether a command under way ends this session of the user's. */
+  isEnding(session: LocalSession): boolean {
+    return [...this.leaving].some(({ ends }) => ends === 'any' || ends === session);
   }
 
   /** How many messages the session has had, as far as it is known. */

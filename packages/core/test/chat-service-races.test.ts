@@ -42,9 +42,37 @@ describe('changes that overtake each other', () => {
     const skip = one.service.skip('ann');
     await held.came;
     const { sessionId } = await two.service.search('cid');
+    await one.service.send('ann', 'hello');
     held.release();
     expect(await skip).toEqual({ state: 'paired', sessionId });
     expect(one.clients.of('ann')).toMatchObject([['matched', { sessionId }]]);
+    expect(two.clients.texts('cid')).toEqual(['hello']);
+  });
+
+  it('the notice of a match comes before the reply to the end of everything: nothing is said in that chat', async () => {
+    const held = one.store.holdCommand('leave');
+    await one.service.search('ann');
+    const end = one.service.endChat('ann');
+    await held.came;
+    await two.service.search('bob');
+    await expect(one.service.send('ann', 'hello')).rejects.toMatchObject({ code: 'NOT_IN_CHAT' });
+    held.release();
+    expect(await end).toEqual({ state: 'idle' });
+    expect(two.clients.texts('bob')).toEqual([]);
+  });
+
+  it('a skip is given before the reply that tells of a match: nothing is said in that chat', async () => {
+    await two.service.search('bob');
+    const reply = one.store.holdReply('search');
+    const given = [one.service.search('ann'), one.service.skip('ann')];
+    await reply.came;
+    const skip = one.store.holdCommand('search');
+    reply.release();
+    await skip.came;
+    await expect(one.service.send('ann', 'hello')).rejects.toMatchObject({ code: 'NOT_IN_CHAT' });
+    skip.release();
+    await Promise.all(given);
+    expect(two.clients.events('bob')).toEqual(['matched', 'partner_left']);
   });
 
   it('the end of a chat comes before the reply to a skip that fails: it is told', async () => {
