@@ -73,6 +73,7 @@ export class MemoryPairStore implements PairStore {
     if (known && known.nodeId !== nodeId) return [elsewhere(known)];
     if (!known && command.revision > 0) return [unknown(userId)];
     if (known && known.requestId >= requestId) return [this.#change(known)];
+    if (known && command.unlessChanged && known.revision !== command.revision) return [this.#change(known)];
     const user = known ?? this.#create(userId, nodeId, command.token ? [command.token] : []);
     user.requestId = requestId;
     const touched: UserChange[] = [];

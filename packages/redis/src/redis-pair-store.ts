@@ -57,9 +57,9 @@ export class RedisPairStore implements PairStore {
   }
 
   async search(command: SearchCommand): Promise<UserChange[]> {
-    const { userId, nodeId, requestId, revision, sessionId, token, skip, repeated } = command;
+    const { userId, nodeId, requestId, revision, sessionId, token, skip, unlessChanged, repeated } = command;
     const args = [userId, requestId, revision, sessionId, token ?? '-', randomInteger()];
-    args.push(skip?.sessionId ?? '-', skip?.messages ?? '');
+    args.push(skip?.sessionId ?? '-', skip?.messages ?? '', unlessChanged ? '1' : '');
     const changes = await this.#run('search-partner', nodeId, () => this.#searches.ask(nodeId, args), { repeated });
     return changes.map(parseChange);
   }
