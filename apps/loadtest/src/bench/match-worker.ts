@@ -1,5 +1,7 @@
-// A process that matches users as fast as it can, in one of two ways. What it costs counts.
-import { randomBytes } from 'node:crypto';
+// A process that matches users as fast as it can, in one of three ways. What it costs counts.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { BareMatcher, type BareMatcherOptions } from './competitors/bare-matcher.ts';
+import { BareSessions } from './competitors/bare-sessions.ts';
 import { NaiveMatcher } from './competitors/naive-matcher.ts';
 import { NaiveSessions } from './competitors/naive-sessions.ts';
 import type { Matcher } from './matcher.ts';
@@ -12,6 +14,7 @@ const usualAtOnce = 200;
 let matcher: Matcher | undefined;
 let passerby: PasserbyMatcher | undefined;
 let sessions: NaiveSessions | undefined;
+let bareSessions: BareSessions | undefined;
 /** Users who do nothing now. */
 let idle: string[] = [];
 /** Users who found a partner, and their partners; the oldest chat first. */
@@ -31,6 +34,12 @@ const commands = {
   async startNaive({ redisUrl, databaseUrl }: { redisUrl: string; databaseUrl: string }): Promise<void> {
     matcher = new NaiveMatcher(redisUrl, databaseUrl);
     sessions = new NaiveSessions(databaseUrl);
+    idle = users(1000);
+  },
+
+  async startBare(options: BareMatcherOptions): Promise<void> {
+    matcher = await BareMatcher.start(options);
+    bareSessions = await BareSessions.connect(options.databaseUrl);
     idle = users(1000);
   },
 
@@ -92,6 +101,22 @@ const commands = {
     await together(atOnce, async () => {
       while (left-- > 0) await sessions?.end((await sessions?.begin(newUser(), newUser())) ?? '');
     });
+  },
+
+  /** The same with bare statements: all are created, then all are updated, batch by batch. */
+  async writeBatches({ count }: { count: number }): Promise<void> {
+    const ids = Array.from({ length: count }, () => randomUUID());
+    const batches = Array.from({ length: Math.ceil(count / BareSessions.batchSize) }, (_, index) =>
+      ids.slice(index * BareSessions.batchSize, (index + 1) * BareSessions.batchSize),
+    );
+    for (const batch of batches) {
+      const startedAt = Date.now();
+      await bareSessions?.begin(batch.map(id => ({ id, userA: newUser(), userB: newUser(), startedAt })));
+    }
+    for (const batch of batches) {
+      const endedAt = Date.now();
+      await bareSessions?.end(batch.map(id => ({ id, endedAt, endReason: 'end', messages: 12 })));
+    }
   },
 };
 
