@@ -1,7 +1,7 @@
 // A process that matches users as fast as it can, in one of three ways. What it costs counts.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { BareMatcher, type BareMatcherOptions } from './competitors/bare-matcher.ts';
-import { BareSessions } from './competitors/bare-sessions.ts';
+import { BareSessions, type BegunSession } from './competitors/bare-sessions.ts';
 import { NaiveMatcher } from './competitors/naive-matcher.ts';
 import { NaiveSessions } from './competitors/naive-sessions.ts';
 import type { Matcher } from './matcher.ts';
@@ -15,6 +15,8 @@ let matcher: Matcher | undefined;
 let passerby: PasserbyMatcher | undefined;
 let sessions: NaiveSessions | undefined;
 let bareSessions: BareSessions | undefined;
+/** Sessions that bare statements are to write. */
+const batches: BegunSession[][] = [];
 /** Users who do nothing now. */
 let idle: string[] = [];
 /** Users who found a partner, and their partners; the oldest chat first. */
@@ -103,19 +105,21 @@ const commands = {
     });
   },
 
-  /** The same with bare statements: all are created, then all are updated, batch by batch. */
-  async writeBatches({ count }: { count: number }): Promise<void> {
-    const ids = Array.from({ length: count }, () => randomUUID());
-    const batches = Array.from({ length: Math.ceil(count / BareSessions.batchSize) }, (_, index) =>
-      ids.slice(index * BareSessions.batchSize, (index + 1) * BareSessions.batchSize),
-    );
-    for (const batch of batches) {
-      const startedAt = Date.now();
-      await bareSessions?.begin(batch.map(id => ({ id, userA: newUser(), userB: newUser(), startedAt })));
+  /** Makes up so many sessions for `writeBatches`. */
+  async prepareBatches({ count }: { count: number }): Promise<void> {
+    const session = () => ({ id: randomUUID(), userA: newUser(), userB: newUser(), startedAt: Date.now() });
+    const { batchSize } = BareSessions;
+    for (let left = count; left > 0; left -= batchSize) {
+      batches.push(Array.from({ length: Math.min(batchSize, left) }, session));
     }
-    for (const batch of batches) {
+  },
+
+  /** Writes what is prepared with bare statements: all are created, then all are updated, batch by batch. */
+  async writeBatches(): Promise<void> {
+    for (const batch of batches) await bareSessions?.begin(batch);
+    for (const batch of batches.splice(0)) {
       const endedAt = Date.now();
-      await bareSessions?.end(batch.map(id => ({ id, endedAt, endReason: 'end', messages: 12 })));
+      await bareSessions?.end(batch.map(({ id }) => ({ id, endedAt, endReason: 'end', messages: 12 })));
     }
   },
 };

@@ -107,15 +107,20 @@ export const recording: Scenario = async bench => {
       });
       return { perSecond: count / seconds, cpuUs: sum(Object.values(cpuUs)) / count };
     };
-    const write = (worker: MatchProcess, command: 'write' | 'writeBatches', count: number) => async () => {
+    const write = async (worker: MatchProcess, count: number, work: () => Promise<void>) => {
       const processes = { writer: [worker.pid], postgres: [pidOf(postgres.process)] };
-      const { cpuUs, seconds } = await metered(processes, () => worker.tell(command, { count }));
+      const { cpuUs, seconds } = await metered(processes, work);
       return { perSecond: count / seconds, cpuUs: sum(Object.values(cpuUs)) / count };
     };
+    const ofNaive = { count: sessions.naive * scale };
+    const ofBare = { count: sessions.bare * scale };
     const [our = [], other = [], least = []] = await inRounds(bench, [
       record,
-      write(naive, 'write', sessions.naive * scale),
-      write(bare, 'writeBatches', sessions.bare * scale),
+      () => write(naive, ofNaive.count, () => naive.tell('write', ofNaive)),
+      async () => {
+        await bare.tell('prepareBatches', ofBare);
+        return write(bare, ofBare.count, () => bare.tell('writeBatches'));
+      },
     ]);
     const row = (what: string, unit: string, part: keyof (typeof our)[number]) => ({
       ...{ what, unit, ours: our.map(turn => turn[part]) },

@@ -127,7 +127,8 @@ describe('bare commands', () => {
 
 describe('bare statements', () => {
   it('write each session twice, all beginnings before the first end', async () => {
-    await worker.tell('writeBatches', { count: 4100 });
+    await worker.tell('prepareBatches', { count: 4100 });
+    await worker.tell('writeBatches');
     const found = await rows();
     expect(found).toHaveLength(4100);
     expect(found.filter(({ kind }) => kind === 'ended')).toHaveLength(4100);
