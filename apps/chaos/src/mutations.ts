@@ -55,12 +55,12 @@ export const mutations: Record<string, Mutation> = {
       },
       {
         file: 'packages/redis/lua/search-partner.lua',
-        from: `if user and tonumber(ARGV[5]) <= tonumber(user.requestId) ${present}`,
+        from: `if user and tonumber(requestId) <= tonumber(user.requestId) ${present}`,
         to: '',
       },
       {
         file: 'packages/redis/lua/leave-chat.lua',
-        from: `if tonumber(ARGV[5]) <= tonumber(user.requestId) ${present}`,
+        from: `if tonumber(requestId) <= tonumber(user.requestId) ${present}`,
         to: '',
       },
       commandsTwice,

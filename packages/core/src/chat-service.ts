@@ -11,7 +11,7 @@ import type { PairStore, UserCommand } from './pair-store.ts';
 import { type Arrival, Passages } from './passages.ts';
 import { Reconciler } from './reconciler.ts';
 import { type Numbering, Relay } from './relay.ts';
-import { type Leaving, User } from './user.ts';
+import { type Leaving, type LocalSession, User } from './user.ts';
 import { type AbsentUserChange, isAbsent, type UserChange } from './user-change.ts';
 
 export interface ChatServiceOptions {
@@ -165,7 +165,7 @@ export class ChatService {
     const leaving: Leaving = { ends: user.session };
     const skip = () => {
       leaving.ends = user.session;
-      return this.#search(user, user.session);
+      return this.#search(user, { skip: user.session });
     };
     await this.#leave(user, leaving, () => user.inTurn(skip, turnWithinMs));
   }
@@ -224,25 +224,32 @@ export class ChatService {
     }
   }
 
-  /** Looks for a partner for a user who did not ask again, unless a command of the user comes first. Never rejects. */
+  /**
+   * Looks for a partner for a user who did not ask again, unless a command of the user comes first, or somebody else's: a chat
+   * may have begun meanwhile, and may even be over. Never rejects.
+   */
   async #searchAgain(user: User): Promise<void> {
     const { state, lastRequestId } = user;
     const search = async () => {
-      if (user.state === state && user.lastRequestId === lastRequestId) await this.#search(user);
+      if (user.state === state && user.lastRequestId === lastRequestId)
+        await this.#search(user, { unlessChanged: true });
     };
     await user.inTurn(search).catch(() => undefined);
   }
 
-  async #search(user: User, skip?: { sessionId: string; messages: number | null }): Promise<void> {
-    await this.#run(user, command =>
+  async #search(user: User, how: { skip?: LocalSession | undefined; unlessChanged?: true } = {}): Promise<void> {
+    const { skip, unlessChanged } = how;
+    const search = (command: UserCommand) =>
       this.#store.search({
         ...command,
         revision: user.revision,
         sessionId: newSessionId(),
         ...(user.token !== undefined && { token: user.token }),
         ...(skip && { skip: { sessionId: skip.sessionId, messages: skip.messages } }),
-      }),
-    );
+        ...(unlessChanged && { unlessChanged }),
+      });
+    // What has changed meanwhile was somebody else's doing.
+    await this.#run(user, search, unlessChanged ? 'notice' : 'own');
   }
 
   /**
@@ -269,7 +276,11 @@ export class ChatService {
   }
 
   /** Gives the store a command of a user who is here, and applies the reply. */
-  async #run(user: User, give: (command: UserCommand) => Promise<UserChange[]>): Promise<void> {
+  async #run(
+    user: User,
+    give: (command: UserCommand) => Promise<UserChange[]>,
+    how: 'own' | 'notice' = 'own',
+  ): Promise<void> {
     const command = user.command(this.#lease, this.#store.settleMs);
     const wasWaiting = user.state === 'waiting';
     try {
@@ -280,7 +291,7 @@ export class ChatService {
       // The registry does not know the user, or not here any more: this node was reaped, or data was lost.
       if (own && isForgotten(user, own)) throw new LeaseLost(command.nodeId);
       this.#reconciler.trust(user);
-      if (own) this.#applyTo(user, own, 'own');
+      if (own) this.#applyTo(user, own, how);
       this.#apply(others);
     } catch (error) {
       if (error instanceof LeaseLost) {

@@ -68,11 +68,12 @@ export class MemoryPairStore implements PairStore {
 
   async search(command: SearchCommand): Promise<UserChange[]> {
     const { userId, nodeId, requestId } = command;
+    this.#checkLease(nodeId);
     const known = this.#entries.get(userId);
     if (known && known.nodeId !== nodeId) return [elsewhere(known)];
     if (!known && command.revision > 0) return [unknown(userId)];
     if (known && known.requestId >= requestId) return [this.#change(known)];
-    this.#checkLease(nodeId);
+    if (known && command.unlessChanged && known.revision !== command.revision) return [this.#change(known)];
     const user = known ?? this.#create(userId, nodeId, command.token ? [command.token] : []);
     user.requestId = requestId;
     const touched: UserChange[] = [];

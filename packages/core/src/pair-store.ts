@@ -27,6 +27,8 @@ export interface SearchCommand extends UserCommand {
   token?: string;
   /** Ends this chat for `skip` before the search, if the user is still in it. A user in any other chat stays there. */
   skip?: { sessionId: string; messages: number | null };
+  /** Does nothing for a user whose entry has another revision by now: for a search that the user did not ask for. */
+  unlessChanged?: boolean;
 }
 
 export interface LeaveCommand extends UserCommand {

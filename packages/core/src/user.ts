@@ -124,7 +124,8 @@ export class User {
 
   /** Whether a command under way ends this session of the user's. */
   isEnding(session: LocalSession): boolean {
-    return [...this.leaving].some(({ ends }) => ends === 'any' || ends === session);
+    for (const { ends } of this.leaving) if (ends === 'any' || ends === session) return true;
+    return false;
   }
 
   /** How many messages the session has had, as far as it is known. */

@@ -116,6 +116,20 @@ function describeCommands(open: () => Promise<StoreBench>): void {
       expect(await on.search('bob', 'n2')).toMatchObject([{ state: 'waiting' }]);
     });
 
+    it('does nothing that its user did not ask for, if the entry has changed', async () => {
+      const [{ revision } = { revision: 0 }] = await on.search('ann');
+      const again = { revision, unlessChanged: true };
+      expect(await on.search('ann', 'n1', again)).toMatchObject([{ state: 'waiting', revision }]);
+      await on.search('bob', 'n2', { sessionId: 's7' });
+      expect(await on.search('ann', 'n1', again)).toMatchObject([{ state: 'paired', session: { sessionId: 's7' } }]);
+      await on.leave('bob', 'n2');
+      const [idle] = await on.search('ann', 'n1', again);
+      expect(idle).toMatchObject({ state: 'idle' });
+      expect(await on.search('cat', 'n3')).toMatchObject([{ state: 'waiting' }]);
+      const known = { ...again, revision: idle?.revision ?? 0 };
+      expect(await on.search('ann', 'n1', known)).toMatchObject([{ state: 'paired' }, { userId: 'cat' }]);
+    });
+
     it('pairs two who just parted when nobody else waits', async () => {
       await on.pair('ann', 'bob');
       await on.leave('ann');

@@ -63,6 +63,49 @@ it('a command that failed may be carried out late: until that is over its user, 
   expect(one.clients.last('ann', 'welcome')).toMatchObject({ resumed: true, state: 'waiting' });
 });
 
+describe('who came back to the queue, while the node looks for a partner,', () => {
+  const comeBack = async () => {
+    await one.service.resume('ann');
+    await one.service.search('ann');
+    await one.service.disconnect('ann', 'lost');
+    const held = one.store.holdCommand('search');
+    await one.service.resume('x', tokenOf(one, 'ann'));
+    await held.came;
+    expect(one.clients.last('ann', 'welcome')).toMatchObject({ state: 'waiting' });
+    one.clients.forgetAll();
+    return held;
+  };
+
+  it('is not matched again after a partner who has come and left', async () => {
+    const held = await comeBack();
+    two.service.connect('bob');
+    const { sessionId } = await two.service.search('bob');
+    await two.service.endChat('bob');
+    held.release();
+    await settled();
+    expect(one.clients.events('ann')).toEqual(['matched', 'partner_left']);
+    expect(one.clients.last('ann', 'partner_left')).toEqual({ sessionId, reason: 'end' });
+    expect(one.service.stateOf('ann')).toEqual({ state: 'idle' });
+    expect(await two.service.search('bob')).toEqual({ state: 'waiting' });
+  });
+
+  it('waits on if no word of that partner has come', async () => {
+    const held = await comeBack();
+    two.service.connect('bob');
+    cluster.channels.hold(one.lease.nodeId);
+    await two.service.search('bob');
+    await two.service.endChat('bob');
+    cluster.channels.forget(one.lease.nodeId);
+    held.release();
+    await settled();
+    expect(one.clients.of('ann')).toEqual([]);
+    expect(one.service.stateOf('ann')).toEqual({ state: 'waiting' });
+    two.service.connect('cid');
+    expect(await two.service.search('cid')).toMatchObject({ state: 'paired' });
+    expect(one.clients.events('ann')).toEqual(['matched']);
+  });
+});
+
 it('who left meanwhile is not restored for long by a comparison, and is not expected back after a goodbye', async () => {
   const sessionId = await cluster.pair([one, 'ann'], [two, 'bob'], 'resuming');
   const held = one.store.holdCommand('sync');

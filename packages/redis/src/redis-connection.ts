@@ -25,6 +25,9 @@ export function connectRedis({ url, role, log, commandTimeoutMs }: RedisConnecti
   const redis = new Redis(url, {
     connectionName: `passerby-${role}`,
     enableAutoPipelining: true,
+    // What many wait for goes together already, and at once: the next pipeline of the library begins only when all of this one
+    // is answered, so that this process and Redis would take turns.
+    autoPipeliningIgnoredCommands: ['searchPartner', 'leaveChat'],
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

@@ -16,7 +16,7 @@ import {
 import { type Redis, ReplyError } from 'ioredis';
 import { nodeChannelPrefix, type PoolLocation, poolKeys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
-import { TurnPipeline } from './turn-pipeline.ts';
+import { TurnBatch } from './turn-batch.ts';
 import { encodeKnownUsers, parseChange } from './user-change-codec.ts';
 
 /** Waits before a command whose reply did not come is given again, in ms: short gaps heal, and a user is not kept long. */
@@ -36,8 +36,8 @@ export class RedisPairStore implements PairStore {
   /** The node's idea of Redis's clock is late by at most the time of one reply. */
   readonly settleMs = lateMs + 1000;
   readonly #redis: Redis;
-  /** For what users do most. */
-  readonly #pipeline: TurnPipeline;
+  readonly #searches: TurnBatch<string[]>;
+  readonly #leaves: TurnBatch<string[]>;
   readonly #keys: ReturnType<typeof poolKeys>;
   readonly #channels: string;
   readonly #scriptTime: ((script: string, seconds: number) => void) | undefined;
@@ -48,39 +48,25 @@ export class RedisPairStore implements PairStore {
   constructor(redis: Redis, location: PoolLocation, scriptTime?: (script: string, seconds: number) => void) {
     defineScripts(redis);
     this.#redis = redis;
-    this.#pipeline = new TurnPipeline(redis);
+    const registry = (nodeId: string) => [...this.#registry(nodeId), nodeId];
+    this.#searches = new TurnBatch((nodeId, args) => redis.searchPartner(...registry(nodeId), ...args));
+    this.#leaves = new TurnBatch((nodeId, args) => redis.leaveChat(...registry(nodeId), ...args));
     this.#keys = poolKeys(location);
     this.#channels = nodeChannelPrefix(location.prefix);
     this.#scriptTime = scriptTime;
   }
 
   async search(command: SearchCommand): Promise<UserChange[]> {
-    const { userId, nodeId, requestId, revision, sessionId, token, skip, repeated } = command;
-    const args = [userId, nodeId, requestId, revision, sessionId, token ?? '-', randomInteger()];
-    if (skip) args.push(skip.sessionId, skip.messages ?? '');
-    const changes = await this.#run(
-      'search-partner',
-      nodeId,
-      () =>
-        this.#pipeline.call<string[]>((pipeline, callback) =>
-          pipeline.searchPartner(...this.#registry(nodeId), ...args, callback),
-        ),
-      { repeated },
-    );
+    const { userId, nodeId, requestId, revision, sessionId, token, skip, unlessChanged, repeated } = command;
+    const args = [userId, requestId, revision, sessionId, token ?? '-', randomInteger()];
+    args.push(skip?.sessionId ?? '-', skip?.messages ?? '', unlessChanged ? '1' : '');
+    const changes = await this.#run('search-partner', nodeId, () => this.#searches.ask(nodeId, args), { repeated });
     return changes.map(parseChange);
   }
 
   async leave({ userId, nodeId, requestId, repeated, reason, messages, forget }: LeaveCommand): Promise<UserChange[]> {
-    const args = [userId, nodeId, requestId, reason, messages ?? '', forget ? '1' : '0'];
-    const changes = await this.#run(
-      'leave-chat',
-      nodeId,
-      () =>
-        this.#pipeline.call<string[]>((pipeline, callback) =>
-          pipeline.leaveChat(...this.#registry(nodeId), ...args, callback),
-        ),
-      { repeated },
-    );
+    const args = [userId, requestId, reason, messages ?? '', forget ? '1' : '0'];
+    const changes = await this.#run('leave-chat', nodeId, () => this.#leaves.ask(nodeId, args), { repeated });
     return changes.map(parseChange);
   }
 

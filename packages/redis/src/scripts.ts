@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import type { Callback, Redis, Result } from 'ioredis';
+import type { Redis, Result } from 'ioredis';
 
 type Arguments = (string | number)[];
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    searchPartner(...keysArgumentsAndCallback: [...Arguments, Callback<string[]>]): Result<string[], Context>;
-    leaveChat(...keysArgumentsAndCallback: [...Arguments, Callback<string[]>]): Result<string[], Context>;
+    searchPartner(...keysAndArguments: Arguments): Result<string[][], Context>;
+    leaveChat(...keysAndArguments: Arguments): Result<string[][], Context>;
     suspendUser(...keysAndArguments: Arguments): Result<string[], Context>;
     resumeUser(...keysAndArguments: Arguments): Result<[number, ...string[]] | null, Context>;
     retireToken(...keysAndArguments: Arguments): Result<number, Context>;
