@@ -1,5 +1,6 @@
 // A process that matches users as fast as it can, in one of three ways. What it costs counts.
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { v7 as newSessionId } from 'uuid';
 import { BareMatcher, type BareMatcherOptions } from './competitors/bare-matcher.ts';
 import { BareSessions, type BegunSession } from './competitors/bare-sessions.ts';
 import { NaiveMatcher } from './competitors/naive-matcher.ts';
@@ -107,7 +108,7 @@ const commands = {
 
   /** Makes up so many sessions for `writeBatches`. */
   async prepareBatches({ count }: { count: number }): Promise<void> {
-    const session = () => ({ id: randomUUID(), userA: newUser(), userB: newUser(), startedAt: Date.now() });
+    const session = () => ({ id: newSessionId(), userA: newUser(), userB: newUser(), startedAt: Date.now() });
     const { batchSize } = BareSessions;
     for (let left = count; left > 0; left -= batchSize) {
       batches.push(Array.from({ length: Math.min(batchSize, left) }, session));

@@ -1,6 +1,7 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { connectRedis, TurnPipeline, whenReady } from '@passerby/redis';
+import { randomBytes } from 'node:crypto';
+import { connectRedis, TurnBatch, whenReady } from '@passerby/redis';
 import type { Redis } from 'ioredis';
+import { v7 as newSessionId } from 'uuid';
 import type { Matcher } from '../matcher.ts';
 import { BareSessions, type BegunSession, type EndedSession } from './bare-sessions.ts';
 
@@ -8,37 +9,48 @@ const log = { info: () => {}, warn: () => {} };
 /** A request's number, and a revision, of a user who was in some chats before. */
 const usual = 12;
 
-/** All have the six KEYS of Passerby's scripts, and begin with ARGV[1] prefix of channels [2] now, in ms [3] userId [4] nodeId */
+/**
+ * Both have the six KEYS of Passerby's scripts, and begin with ARGV[1] prefix of channels [2] as long as a time in ms [3] nodeId.
+ * Then as many for each user as Passerby's scripts have.
+ */
 const scripts = {
-  // [5] requestId [6] revision [7] sessionId [8] token [9] as long as a random number
-  wait: `#!lua
+  // userId requestId revision sessionId token startedAt partnerId, or - for one who waits; two that are not looked at
+  search: `#!lua
 local time = redis.call('TIME')
-redis.call('HGET', KEYS[1], ARGV[3])
-redis.call('ZADD', KEYS[2], time[1] .. time[2], ARGV[3])
-redis.call('HSET', KEYS[1], ARGV[3],
-  '1 w ' .. ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6] .. ' - - ' .. time[1] .. time[2] .. ' - - -')`,
+for first = 4, #ARGV, 9 do
+  local userId, requestId, revision, sessionId, token, startedAt, partnerId = unpack(ARGV, first, first + 6)
+  local numbers = ' ' .. ARGV[3] .. ' ' .. requestId .. ' ' .. revision .. ' '
+  redis.call('HGET', KEYS[1], userId)
+  if partnerId == '-' then
+    local since = time[1] .. time[2]
+    redis.call('ZADD', KEYS[2], since, userId)
+    redis.call('HSET', KEYS[1], userId, '1 w' .. numbers .. '- - ' .. since .. ' - ' .. token .. ' -')
+  else
+    redis.call('ZREM', KEYS[2], partnerId)
+    local session = ' ' .. sessionId .. ' ' .. startedAt
+    redis.call('HSET', KEYS[1], userId, '1 p' .. numbers .. partnerId .. session .. ' b - -',
+      partnerId, '1 p' .. numbers .. userId .. session .. ' a - -')
+    redis.call('XADD', KEYS[4], '*', 'fact', 'started ' .. sessionId .. ' ' .. partnerId .. ' ' .. userId .. ' ' .. startedAt)
+    redis.call('PUBLISH', ARGV[1] .. ARGV[3], '{"v":1,"kind":"change","change":{"userId":"' .. partnerId .. '","revision":' ..
+      revision .. ',"state":"p","session":{"sessionId":"' .. sessionId .. '","partnerId":"' .. userId .. '","startedAt":' ..
+      startedAt .. ',"side":"a","partnerNode":"' .. ARGV[3] .. '"}}}')
+  end
+end
+return {}`,
 
-  // The same, but [9] partnerId
-  pair: `#!lua
-redis.call('HGET', KEYS[1], ARGV[3])
-redis.call('ZREM', KEYS[2], ARGV[9])
-local entry = '1 p ' .. ARGV[4] .. ' ' .. ARGV[5] .. ' ' .. ARGV[6] .. ' '
-local session = ' ' .. ARGV[7] .. ' ' .. ARGV[2]
-redis.call('HSET', KEYS[1], ARGV[3], entry .. ARGV[9] .. session .. ' b - -', ARGV[9], entry .. ARGV[3] .. session .. ' a - -')
-redis.call('XADD', KEYS[4], '*', 'fact', 'started ' .. ARGV[7] .. ' ' .. ARGV[9] .. ' ' .. ARGV[3] .. ' ' .. ARGV[2])
-redis.call('PUBLISH', ARGV[1] .. ARGV[4],
-  '{"v":1,"kind":"change","change":{"userId":"' .. ARGV[9] .. '","revision":' .. ARGV[6] .. ',"state":"p","session":{"sessionId":"' ..
-  ARGV[7] .. '","partnerId":"' .. ARGV[3] .. '","startedAt":' .. ARGV[2] .. ',"side":"a","partnerNode":"' .. ARGV[4] .. '"}}}')`,
-
-  // [5] sessionId [6] when it began, in ms [7] number of messages [8] partnerId
+  // userId sessionId "startedAt endedAt" number of messages partnerId
   end: `#!lua
-redis.call('HGET', KEYS[1], ARGV[3])
-redis.call('XADD', KEYS[4], '*', 'fact', 'ended ' .. ARGV[5] .. ' ' .. ARGV[8] .. ' ' .. ARGV[3] .. ' ' .. ARGV[6] .. ' ' ..
-  ARGV[2] .. ' end ' .. ARGV[7])
-local entry = '1 i ' .. ARGV[4] .. ' ${usual} ${usual} '
-redis.call('HSET', KEYS[1], ARGV[3], entry .. ARGV[8] .. ' - - - - -', ARGV[8], entry .. ARGV[3] .. ' - - - - -')
-redis.call('PUBLISH', ARGV[1] .. ARGV[4], '{"v":1,"kind":"change","change":{"userId":"' .. ARGV[8] ..
-  '","revision":${usual},"state":"i","ended":{"sessionId":"' .. ARGV[5] .. '","reason":"end"}}}')`,
+for first = 4, #ARGV, 5 do
+  local userId, sessionId, times, messages, partnerId = unpack(ARGV, first, first + 4)
+  redis.call('HGET', KEYS[1], userId)
+  redis.call('XADD', KEYS[4], '*', 'fact', 'ended ' .. sessionId .. ' ' .. partnerId .. ' ' .. userId .. ' ' .. times .. ' end ' ..
+    messages)
+  local entry = '1 i ' .. ARGV[3] .. ' ${usual} ${usual} '
+  redis.call('HSET', KEYS[1], userId, entry .. partnerId .. ' - - - - -', partnerId, entry .. userId .. ' - - - - -')
+  redis.call('PUBLISH', ARGV[1] .. ARGV[3], '{"v":1,"kind":"change","change":{"userId":"' .. partnerId ..
+    '","revision":${usual},"state":"i","ended":{"sessionId":"' .. sessionId .. '","reason":"end"}}}')
+end
+return {}`,
 };
 
 export interface BareMatcherOptions {
@@ -50,7 +62,7 @@ export interface BareMatcherOptions {
 
 /**
  * What a match costs at the very least when it is made as Passerby makes it: as many calls of Redis, with as many keys and
- * arguments, sent in the same way, and the commands that must be: they read the user's entry, change the queue and both
+ * arguments, gathered in the same way, and the commands that must be: they read the user's entry, change the queue and both
  * entries, keep the fact and tell the node of the partner. Then two bare statements for each batch of rows.
  *
  * It decides nothing in Redis, as only one process may search and knows who waits. So it leaves out leases, request ids, members,
@@ -60,7 +72,8 @@ export interface BareMatcherOptions {
 export class BareMatcher implements Matcher {
   readonly #redis: Redis;
   readonly #subscriber: Redis;
-  readonly #pipeline: TurnPipeline;
+  readonly #searches: TurnBatch<unknown>;
+  readonly #ends: TurnBatch<unknown>;
   readonly #sessions: BareSessions;
   readonly #keys: { outbox: string; all: string[] };
   readonly #channels: string;
@@ -82,7 +95,8 @@ export class BareMatcher implements Matcher {
   ) {
     this.#redis = redis;
     this.#subscriber = subscriber;
-    this.#pipeline = new TurnPipeline(redis);
+    this.#searches = new TurnBatch((_, args) => this.#call('search', args));
+    this.#ends = new TurnBatch((_, args) => this.#call('end', args));
     this.#sessions = sessions;
     const key = (name: string) => `${prefix}:{lobby}:${name}`;
     const outbox = key('outbox');
@@ -101,7 +115,7 @@ export class BareMatcher implements Matcher {
     const sessions = await BareSessions.connect(databaseUrl);
     const matcher = new BareMatcher(redis, subscriber, { sessions, prefix });
     await subscriber.subscribe(matcher.#channels + matcher.#nodeId);
-    for (const name of ['wait', 'pair', 'end'] as const) {
+    for (const name of ['search', 'end'] as const) {
       matcher.#shas.set(name, (await redis.script('LOAD', scripts[name])) as string);
     }
     return matcher;
@@ -110,13 +124,10 @@ export class BareMatcher implements Matcher {
   async search(userId: string): Promise<string | undefined> {
     const partnerId = this.#waiting;
     this.#waiting = partnerId === undefined ? userId : undefined;
-    const chat = { id: randomUUID(), userA: partnerId ?? '', userB: userId, startedAt: Date.now() };
-    const user = [chat.startedAt, userId, this.#nodeId, usual, usual, chat.id, '-'];
-    if (partnerId === undefined) {
-      await this.#call('wait', [...user, 2 ** 31]);
-      return undefined;
-    }
-    await this.#call('pair', [...user, partnerId]);
+    const chat = { id: newSessionId(), userA: partnerId ?? '', userB: userId, startedAt: Date.now() };
+    const user = [userId, usual, usual, chat.id, '-', chat.startedAt];
+    await this.#searches.ask(this.#nodeId, [...user, partnerId ?? '-', '', '']);
+    if (partnerId === undefined) return undefined;
     this.#chats.set(userId, chat);
     this.#begun.push(chat);
     this.#writeFullBatches();
@@ -129,7 +140,7 @@ export class BareMatcher implements Matcher {
     this.#chats.delete(userId);
     const { id, userA, startedAt } = chat;
     const ended = { id, endedAt: Date.now(), endReason: 'end', messages: 12 };
-    await this.#call('end', [ended.endedAt, userId, this.#nodeId, id, startedAt, ended.messages, userA]);
+    await this.#ends.ask(this.#nodeId, [userId, id, `${startedAt} ${ended.endedAt}`, ended.messages, userA]);
     this.#ended.push(ended);
     this.#writeFullBatches();
   }
@@ -146,11 +157,16 @@ export class BareMatcher implements Matcher {
     await this.#sessions.close();
   }
 
-  async #call(script: keyof typeof scripts, args: (string | number)[]): Promise<void> {
+  async #call(script: keyof typeof scripts, args: (string | number)[]): Promise<never[]> {
     const { all } = this.#keys;
-    await this.#pipeline.call((pipeline, callback) =>
-      pipeline.evalsha(this.#shas.get(script) ?? '', all.length, ...all, this.#channels, ...args, callback),
-    );
+    const beginning = [this.#channels, Date.now(), this.#nodeId];
+    const sha = this.#shas.get(script) ?? '';
+    // As a pipeline, as the automatic one would wait for the replies to what went before.
+    await this.#redis
+      .pipeline()
+      .evalsha(sha, all.length, ...all, ...beginning, ...args)
+      .exec();
+    return [];
   }
 
   #writeFullBatches(): void {
