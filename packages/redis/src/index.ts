@@ -5,3 +5,4 @@ export { RedisOutbox } from './redis-outbox.ts';
 export { RedisPairRegistry } from './redis-pair-registry.ts';
 export { RedisPairStore } from './redis-pair-store.ts';
 export { RedisStatusBoard } from './redis-status-board.ts';
+export { TurnBatch } from './turn-batch.ts';

@@ -1,5 +1,8 @@
-// A process that matches users as fast as it can, in one of two ways. What it costs counts.
+// A process that matches users as fast as it can, in one of three ways. What it costs counts.
 import { randomBytes } from 'node:crypto';
+import { v7 as newSessionId } from 'uuid';
+import { BareMatcher, type BareMatcherOptions } from './competitors/bare-matcher.ts';
+import { BareSessions, type BegunSession } from './competitors/bare-sessions.ts';
 import { NaiveMatcher } from './competitors/naive-matcher.ts';
 import { NaiveSessions } from './competitors/naive-sessions.ts';
 import type { Matcher } from './matcher.ts';
@@ -12,6 +15,9 @@ const usualAtOnce = 200;
 let matcher: Matcher | undefined;
 let passerby: PasserbyMatcher | undefined;
 let sessions: NaiveSessions | undefined;
+let bareSessions: BareSessions | undefined;
+/** Sessions that bare statements are to write. */
+const batches: BegunSession[][] = [];
 /** Users who do nothing now. */
 let idle: string[] = [];
 /** Users who found a partner, and their partners; the oldest chat first. */
@@ -31,6 +37,12 @@ const commands = {
   async startNaive({ redisUrl, databaseUrl }: { redisUrl: string; databaseUrl: string }): Promise<void> {
     matcher = new NaiveMatcher(redisUrl, databaseUrl);
     sessions = new NaiveSessions(databaseUrl);
+    idle = users(1000);
+  },
+
+  async startBare(options: BareMatcherOptions): Promise<void> {
+    matcher = await BareMatcher.start(options);
+    bareSessions = await BareSessions.connect(options.databaseUrl);
     idle = users(1000);
   },
 
@@ -92,6 +104,24 @@ const commands = {
     await together(atOnce, async () => {
       while (left-- > 0) await sessions?.end((await sessions?.begin(newUser(), newUser())) ?? '');
     });
+  },
+
+  /** Makes up so many sessions for `writeBatches`. */
+  async prepareBatches({ count }: { count: number }): Promise<void> {
+    const session = () => ({ id: newSessionId(), userA: newUser(), userB: newUser(), startedAt: Date.now() });
+    const { batchSize } = BareSessions;
+    for (let left = count; left > 0; left -= batchSize) {
+      batches.push(Array.from({ length: Math.min(batchSize, left) }, session));
+    }
+  },
+
+  /** Writes what is prepared with bare statements: all are created, then all are updated, batch by batch. */
+  async writeBatches(): Promise<void> {
+    for (const batch of batches) await bareSessions?.begin(batch);
+    for (const batch of batches.splice(0)) {
+      const endedAt = Date.now();
+      await bareSessions?.end(batch.map(({ id }) => ({ id, endedAt, endReason: 'end', messages: 12 })));
+    }
   },
 };
 

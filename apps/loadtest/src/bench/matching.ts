@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { RedisServer } from '@passerby/cluster';
 import { connect } from './connect.ts';
 import { metered, sum } from './cpu-time.ts';
 import { inRounds } from './in-rounds.ts';
@@ -6,13 +7,13 @@ import { type MatchProcess, startMatcher } from './match-process.ts';
 import type { Goal, Row } from './row.ts';
 import type { Scenario } from './scenario.ts';
 
-const matches = { passerby: 20_000, naive: 2_000 };
+const matches = { passerby: 20_000, naive: 2_000, bare: 20_000 };
 /**
  * How many chats go on. Between the beginning of one and its end lie twice as many facts: more than the recorder takes in a
  * batch (2,000), which would write both at once.
  */
 const chats = 2000;
-const sessions = { passerby: 20_000, naive: 2_000 };
+const sessions = { passerby: 20_000, naive: 2_000, bare: 20_000 };
 const outboxKey = (prefix: string) => `${prefix}:{lobby}:outbox`;
 
 /**
@@ -21,18 +22,19 @@ const outboxKey = (prefix: string) => `${prefix}:{lobby}:outbox`;
  */
 export const matching: Scenario = async bench => {
   const { servers, scale } = bench;
-  const [passerby, naiveRedis, postgres] = await Promise.all([
+  const [passerby, naiveRedis, bareRedis, postgres] = await Promise.all([
     servers.passerby({ nodes: 0 }),
+    servers.redis(),
     servers.redis(),
     servers.postgres(),
   ]);
-  const ours = startMatcher();
-  const naive = startMatcher();
+  const [ours, naive, bare] = [startMatcher(), startMatcher(), startMatcher()];
   try {
     await ours.tell('startPasserby', { redisUrl: passerby.redisUrl });
     await naive.tell('startNaive', { redisUrl: naiveRedis.url, databaseUrl: postgres.url });
+    await bare.tell('startBare', { redisUrl: bareRedis.url, databaseUrl: postgres.url });
     const going = { chats: chats * scale };
-    for (const worker of [ours, naive]) {
+    for (const worker of [ours, naive, bare]) {
       await worker.tell('match', { matches: going.chats, ...going });
       await worker.tell('recorded');
     }
@@ -49,10 +51,14 @@ export const matching: Scenario = async bench => {
         return { perSecond: result / seconds, all: matcher + redis + recording, matcher, redis, recording };
       };
     const { redis, recording } = passerby.processes;
-    const naiveServers = { redis: [pidOf(naiveRedis.process)], recording: [pidOf(postgres.process)] };
-    const [our = [], other = []] = await inRounds(bench, [
+    const others = (redis: RedisServer) => ({
+      redis: [pidOf(redis.process)],
+      recording: [pidOf(postgres.process)],
+    });
+    const [our = [], other = [], least = []] = await inRounds(bench, [
       turn(ours, { redis, recording }, matches.passerby * scale),
-      turn(naive, naiveServers, matches.naive * scale),
+      turn(naive, others(naiveRedis), matches.naive * scale),
+      turn(bare, others(bareRedis), matches.bare * scale),
     ]);
     const row = (what: string, unit: string, part: keyof (typeof our)[number], goal?: Goal): Row => ({
       ...{ what, unit, ours: our.map(turn => turn[part]) },
@@ -64,15 +70,18 @@ export const matching: Scenario = async bench => {
       row('matching, CPU per match, the node', 'µs', 'matcher'),
       row('matching, CPU per match, Redis', 'µs', 'redis'),
       row('matching, CPU per match, recorder and PostgreSQL', 'µs', 'recording'),
+      // What is left when all that decides and checks is taken away.
+      { ...row('matching, bare commands', 'matches/s', 'perSecond'), ours: least.map(turn => turn.perSecond) },
+      { ...row('matching, bare commands, CPU per match', 'µs', 'all'), ours: least.map(turn => turn.all) },
     ];
   } finally {
-    await Promise.all([ours.stop(), naive.stop()]);
+    await Promise.all([ours, naive, bare].map(worker => worker.stop()));
   }
 };
 
 /**
  * Sessions that wait in the outbox are recorded; the naive writer creates and updates a row for each. Ours is written twice,
- * too: all have begun before the first ends, so that no batch holds both facts of one.
+ * too: all have begun before the first ends, so that no batch holds both facts of one. So do the bare statements.
  */
 export const recording: Scenario = async bench => {
   const { servers, scale } = bench;
@@ -81,13 +90,14 @@ export const recording: Scenario = async bench => {
     servers.redis(),
     servers.postgres(),
   ]);
-  const ours = startMatcher();
-  const naive = startMatcher();
+  const [ours, naive, bare] = [startMatcher(), startMatcher(), startMatcher()];
   const redis = connect(passerby.redisUrl);
   try {
     // In another pool, which no recorder watches, until its outbox is handed over.
     await ours.tell('startPasserby', { redisUrl: passerby.redisUrl, prefix: 'aside' });
-    await naive.tell('startNaive', { redisUrl: unused.url, databaseUrl: postgres.url });
+    const elsewhere = { redisUrl: unused.url, databaseUrl: postgres.url };
+    await naive.tell('startNaive', elsewhere);
+    await bare.tell('startBare', elsewhere);
     const record = async () => {
       const count = await ours.tell('match', { matches: sessions.passerby * scale, chats: Number.POSITIVE_INFINITY });
       await ours.tell('endAll');
@@ -97,28 +107,35 @@ export const recording: Scenario = async bench => {
       });
       return { perSecond: count / seconds, cpuUs: sum(Object.values(cpuUs)) / count };
     };
-    const write = async () => {
-      const count = sessions.naive * scale;
-      const processes = { writer: [naive.pid], postgres: [pidOf(postgres.process)] };
-      const { cpuUs, seconds } = await metered(processes, () => naive.tell('write', { count }));
+    const write = async (worker: MatchProcess, count: number, work: () => Promise<void>) => {
+      const processes = { writer: [worker.pid], postgres: [pidOf(postgres.process)] };
+      const { cpuUs, seconds } = await metered(processes, work);
       return { perSecond: count / seconds, cpuUs: sum(Object.values(cpuUs)) / count };
     };
-    const [our = [], other = []] = await inRounds(bench, [record, write]);
-    const name = 'naive: create, update';
+    const ofNaive = { count: sessions.naive * scale };
+    const ofBare = { count: sessions.bare * scale };
+    const [our = [], other = [], least = []] = await inRounds(bench, [
+      record,
+      () => write(naive, ofNaive.count, () => naive.tell('write', ofNaive)),
+      async () => {
+        await bare.tell('prepareBatches', ofBare);
+        return write(bare, ofBare.count, () => bare.tell('writeBatches'));
+      },
+    ]);
+    const row = (what: string, unit: string, part: keyof (typeof our)[number]) => ({
+      ...{ what, unit, ours: our.map(turn => turn[part]) },
+      other: { name: 'naive: create, update', values: other.map(turn => turn[part]) },
+    });
     return [
-      {
-        ...{ what: 'sessions recorded', unit: 'sessions/s', ours: our.map(({ perSecond }) => perSecond) },
-        other: { name, values: other.map(({ perSecond }) => perSecond) },
-        goal: { of: 'ratio', atLeast: 20 },
-      },
-      {
-        ...{ what: 'sessions recorded, CPU per session', unit: 'µs', ours: our.map(({ cpuUs }) => cpuUs) },
-        other: { name, values: other.map(({ cpuUs }) => cpuUs) },
-      },
+      { ...row('sessions recorded', 'sessions/s', 'perSecond'), goal: { of: 'ratio', atLeast: 20 } },
+      row('sessions recorded, CPU per session', 'µs', 'cpuUs'),
+      // What PostgreSQL itself takes to write a row twice, one statement at a time.
+      { ...row('the two statements alone', 'sessions/s', 'perSecond'), ours: least.map(turn => turn.perSecond) },
+      { ...row('the two statements alone, CPU per session', 'µs', 'cpuUs'), ours: least.map(turn => turn.cpuUs) },
     ];
   } finally {
     redis.disconnect();
-    await Promise.all([ours.stop(), naive.stop()]);
+    await Promise.all([ours, naive, bare].map(worker => worker.stop()));
   }
 };
 

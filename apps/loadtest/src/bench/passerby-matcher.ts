@@ -1,7 +1,8 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectRedis, RedisNodeBus, RedisOutbox, RedisPairStore, whenReady } from '@passerby/redis';
 import type { Redis } from 'ioredis';
+import { v7 as newSessionId } from 'uuid';
 import type { Matcher } from './matcher.ts';
 
 const leaseMs = 3_600_000;
@@ -60,7 +61,7 @@ export class PasserbyMatcher implements Matcher {
     const command = { userId, nodeId: seat.node.id, requestId: seat.requestId + 1, revision: seat.requestId };
     seat.requestId += 1;
     const token = this.#options.resuming ? { token: randomBytes(16).toString('base64url') } : {};
-    const [own] = await seat.node.store.search({ ...command, ...token, sessionId: randomUUID() });
+    const [own] = await seat.node.store.search({ ...command, ...token, sessionId: newSessionId() });
     return own?.state === 'paired' ? own.session.partnerId : undefined;
   }
 

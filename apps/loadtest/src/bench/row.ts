@@ -4,7 +4,7 @@ import { spreadOf } from './spread.ts';
 export interface Row {
   what: string;
   unit: string;
-  /** What was measured of Passerby. */
+  /** What was measured of Passerby, or of what `what` names in its place. */
   ours: number[];
   /** The same of what it is compared with. */
   other?: { name: string; values: number[] };
