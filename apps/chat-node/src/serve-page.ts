@@ -39,6 +39,8 @@ export function servePage(folder: string): RequestHandler {
       Vary: 'Accept-Encoding',
       ...(form.encoding && { 'Content-Encoding': form.encoding }),
     });
+    // Express itself says so only to who does not ask with `no-cache`.
+    if (request.headers['if-none-match'] === form.etag) response.status(304);
     response.type(form.type).send(form.body);
   };
 }
