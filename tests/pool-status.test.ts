@@ -40,8 +40,12 @@ afterEach(async () => {
 afterAll(async () => {
   await Promise.all(nodes.map(node => (node.ended ? 0 : node.stop())));
   const keys = await pool.keys();
+  const redis = await pool.connect();
+  const posted = await redis.hlen(`${pool.prefix}:{lobby}:nodes`);
   await pool.close();
   expect(keys).toEqual([]);
+  // Of the one that was killed.
+  expect(posted).toBe(1);
 });
 
 describe('what the nodes say of themselves', () => {
@@ -85,7 +89,7 @@ describe('what the nodes say of themselves', () => {
     expect(metrics).toMatch(/^passerby_pool_recording 0$/m);
   });
 
-  it('goes with a node that is stopped, which says so first, and with one that dies', async () => {
+  it('goes with a node that is stopped, which says so first, and tells that one is lost that dies', async () => {
     const [stopping, dying] = await Promise.all([startNode(), startNode()]);
     nodes.push(stopping, dying);
     const [ann, bob] = [await connect(2), await connect(0)];
@@ -101,6 +105,13 @@ describe('what the nodes say of themselves', () => {
     await stopped;
     await eventually(async () => expect((await status(0)).nodes).toHaveLength(2));
     const redis = await pool.connect();
-    await eventually(async () => expect(await redis.hlen(`${pool.prefix}:{lobby}:nodes`)).toBe(2));
+    await eventually(async () => {
+      const { lost } = await status(0);
+      expect(lost).toHaveLength(1);
+      expect(lost[0]?.last.status.draining).toBe(false);
+      expect(lost[0]?.last.ageMs).toBeGreaterThan(1000);
+    });
+    // Those that live, and the one that is lost.
+    expect(await redis.hlen(`${pool.prefix}:{lobby}:nodes`)).toBe(3);
   });
 });

@@ -122,6 +122,37 @@ it('gives the rest of a sentence to nobody, if the partner leaves in the middle 
   expect(await eve.messages()).toEqual([]);
 });
 
+it('leaves what was not sent to be read and copied when the partner leaves, and sends it to nobody', async () => {
+  const [ann, bob] = await stage.pair();
+  await ann.page.bringToFront();
+  await ann.field.fill('What I wanted to say');
+  await bob.button(texts.stop).click();
+  const notSent = ann.page.getByRole('textbox', { name: texts.notSent });
+  await notSent.waitFor();
+  expect(await notSent.inputValue()).toBe('What I wanted to say');
+  expect(await notSent.isEditable()).toBe(false);
+  // Who has written nothing has lost nothing.
+  expect(await bob.page.getByRole('textbox').count()).toBe(0);
+  await ann.page.locator('.composer.ended button:focus').waitFor();
+  expect(await ann.look('not-sent')).toEqual([]);
+  await ann.page.keyboard.press('Shift+Tab');
+  await ann.page.keyboard.press('Control+A');
+  const marked = () => (document.activeElement as HTMLTextAreaElement).selectionEnd;
+  expect(await ann.page.evaluate(marked)).toBe('What I wanted to say'.length);
+  await ann.page.keyboard.type(' to Bob');
+  await ann.page.keyboard.press('Enter');
+  expect(await notSent.inputValue()).toBe('What I wanted to say');
+
+  await ann.button(texts.nextStranger).click();
+  await bob.button(texts.nextStranger).click();
+  await Promise.all([ann.phase('chatting'), bob.phase('chatting')]);
+  expect(await ann.field.inputValue()).toBe('');
+  // Nothing is on its way before this.
+  await ann.write('Hello');
+  await bob.sees('Hello');
+  expect(await bob.messages()).toEqual(['Hello']);
+});
+
 it('tells those who hear it each message and each change once', async () => {
   const [ann, bob] = await stage.pair();
   await bob.write('Good evening');

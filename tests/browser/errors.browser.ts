@@ -47,7 +47,7 @@ describe('where the limits are narrow', () => {
     await ann.trouble('TOO_MANY_REQUESTS');
     await expect(ann.button(texts.tryAgain).isDisabled()).resolves.toBe(true);
     expect(await ann.look('rate-limited')).toEqual([]);
-    await ann.sees(texts.canTryNow);
+    await ann.sees(`${texts.failed.endChat} ${texts.canTryNow}`);
     await ann.button(texts.tryAgain).click();
     await ann.noTrouble();
     await ann.phase('home');
@@ -163,6 +163,52 @@ describe('without Redis', () => {
     });
     await ann.noTrouble();
     await ann.phase('searching');
-    expect((await ann.said.allTextContents()).join()).toContain(texts.errors.UNAVAILABLE);
+    const said = (await ann.said.allTextContents()).join();
+    expect(said).toContain(`${texts.failed.search} ${texts.errors.UNAVAILABLE}`);
+  });
+
+  it('does not go on saying so when one can search again', async () => {
+    const ann = await stage.arrive();
+    await ann.connected();
+    stage.redis.pause();
+    await ann.search();
+    await ann.trouble('UNAVAILABLE');
+    stage.redis.resume();
+    await ann.sees(`${texts.failed.search} ${texts.canTryNow}`);
+    expect(await ann.look('can-try-now')).toEqual([]);
+    await ann.noTrouble();
+    await ann.phase('home');
+  });
+});
+
+describe('in a chat without Redis', () => {
+  const stage = new Stage({ nodes: 2, environment: { LEASE_MS: '3000' }, ownRedis: true });
+
+  it('says that one cannot go on to the next, though messages wait too, and loses nothing', async () => {
+    const [ann, bob] = await stage.pair();
+    stage.redis.pause();
+    await ann.write('one');
+    await ann.trouble('UNAVAILABLE');
+    await ann.field.fill('half a sent');
+    await ann.button(texts.next).click();
+    await ann.phase('searching');
+    // It comes back to the chat, where the message is tried again.
+    const failure = ann.page.locator('.banner').filter({ hasText: texts.failed.skip });
+    await ann.page
+      .locator('.banner')
+      .filter({ hasText: /Your messages wait|Sending/ })
+      .waitFor();
+    await failure.waitFor();
+    expect(await ann.field.inputValue()).toBe('half a sent');
+    expect(await ann.look('skip-failed')).toEqual([]);
+    await ann.page.setViewportSize({ width: 360, height: 640 });
+    expect(await ann.overflow()).toBe(0);
+    expect(await ann.look('phone-skip-failed')).toEqual([]);
+    stage.redis.resume();
+    await ann.ownIs('one', 'delivered');
+    await bob.sees('one');
+    await ann.button(texts.next).click();
+    await Promise.all([ann.phase('searching'), bob.sees(texts.ends.skip)]);
+    await ann.noTrouble();
   });
 });

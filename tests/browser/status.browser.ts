@@ -3,10 +3,8 @@ import { adminToken } from './support/page-cluster.ts';
 import { Stage } from './support/stage.ts';
 import type { Visitor } from './support/visitor.ts';
 
-const stage = new Stage({ nodes: 2 });
-
 /** An operator before the status page of the first node. */
-async function operator(options = {}): Promise<Visitor> {
+async function operator(stage: Stage, options = {}): Promise<Visitor> {
   const visitor = await stage.arrive(options);
   await visitor.page.goto(`${stage.cluster.node(0).url}/status`);
   return visitor;
@@ -18,8 +16,10 @@ async function signIn({ page }: Visitor, token: string): Promise<void> {
 }
 
 describe('the status page', () => {
+  const stage = new Stage({ nodes: 2 });
+
   it('asks for the admin token until it is right, and keeps it in its tab alone', async () => {
-    const visitor = await operator();
+    const visitor = await operator(stage);
     const { page, context } = visitor;
     expect(await visitor.look('status-sign-in')).toEqual([]);
     await signIn(visitor, 'wrong');
@@ -50,7 +50,7 @@ describe('the status page', () => {
     const plain = await ChatClient.connect(stage.cluster.node(0).url);
     await plain.ask('message', 'to nobody');
     plain.close();
-    const visitor = await operator({ viewport });
+    const visitor = await operator(stage, { viewport });
     const { page } = visitor;
     await signIn(visitor, adminToken);
     const rows = page.locator('.nodes tbody tr');
@@ -73,5 +73,23 @@ describe('the status page', () => {
     for (const path of ['/status', '/status/', '/admin/status', '/metrics']) {
       expect((await fetch(stage.cluster.url + path)).status).toBe(404);
     }
+  });
+});
+
+describe('the status page of a pool that loses a node', () => {
+  const stage = new Stage({ nodes: 3, environment: { LEASE_MS: '3000' } });
+
+  it('tells which node is lost and for how long, and nothing of one that was stopped', async () => {
+    const visitor = await operator(stage);
+    const { page } = visitor;
+    await signIn(visitor, adminToken);
+    await page.locator('.nodes tbody tr.ok').nth(2).waitFor();
+    await stage.cluster.node(1).stop();
+    await stage.cluster.node(2).end('SIGKILL');
+    await page.locator('.nodes tr.lost .state', { hasText: /^lost, \d/ }).waitFor();
+    await page.getByText(/^Died, or hung until others took over the users there: [^,]+\.$/).waitFor();
+    expect(await visitor.look('status-lost')).toEqual([]);
+    expect(await page.locator('.nodes tbody tr').count()).toBe(2);
+    expect(await page.getByRole('heading', { name: /^Nodes/ }).textContent()).toBe('Nodes 1');
   });
 });

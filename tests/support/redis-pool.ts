@@ -31,11 +31,14 @@ export class RedisPool {
     return redis;
   }
 
-  /** The names of the pool's keys, without those that last: the outbox, which a recorder empties, what it says, and the limits. */
+  /**
+   * The names of the pool's keys, without those that last: the outbox, which a recorder empties, what it says, what nodes said
+   * that died, and the limits.
+   */
   async keys(): Promise<string[]> {
     const redis = this.#connections[0] ?? (await this.connect());
     const keys = await redis.keys(`${this.prefix}:*`);
-    return keys.filter(key => !/:(outbox|epoch|recorder)$/.test(key) && !key.startsWith(`${this.prefix}:limit:`));
+    return keys.filter(key => !/:(outbox|epoch|recorder|nodes)$/.test(key) && !key.startsWith(`${this.prefix}:limit:`));
   }
 
   /** Resolves when the registry holds no user: all that the clients of the test did is over. */
@@ -55,7 +58,8 @@ export class RedisPool {
     const redis = this.#connections[0] ?? (await this.connect());
     const lasting = await redis.keys(`${this.prefix}:limit:*`);
     const inPool = (name: string) => `${this.prefix}:{${this.pool}}:${name}`;
-    await redis.del(inPool('outbox'), inPool('refused'), inPool('epoch'), inPool('recorder'), ...lasting);
+    const named = ['outbox', 'refused', 'epoch', 'recorder', 'nodes'].map(inPool);
+    await redis.del(...named, ...lasting);
     await Promise.all(
       this.#connections.map(async connection => {
         // One that waits to connect again has nothing to end, and so does not say that it has.

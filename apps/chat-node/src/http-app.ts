@@ -1,13 +1,13 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Router } from 'express';
 import helmet from 'helmet';
-import sirv from 'sirv';
 import type { Metrics } from './metrics.ts';
+import { servePage } from './serve-page.ts';
 
 export interface HttpAppOptions {
   /** Whether users can be taken now. */
   isReady: () => boolean;
   metrics: Metrics;
-  /** The folder whose files are served at `/`, compressed where there is a compressed one. Read once. */
+  /** The folder whose files are served at `/`. Read once. */
   pageFolder: string;
   /** For operators. Without it there is nothing at `/admin` and at `/status`. */
   admin?: {
@@ -70,19 +70,6 @@ const withSlash: RequestHandler = ({ originalUrl }, response, next) => {
   if (path.endsWith('/') || path.includes('/', 1)) next();
   else response.redirect(308, `status/${query === undefined ? '' : `?${query}`}`);
 };
-
-/** The names of the files in `assets` tell their contents: those may be kept for ever, and the page itself must be asked for. */
-function servePage(folder: string): RequestHandler {
-  return sirv(folder, {
-    brotli: true,
-    gzip: true,
-    etag: true,
-    setHeaders: (response, path) => {
-      const lasting = path.startsWith('/assets/');
-      response.setHeader('Cache-Control', lasting ? 'public, max-age=31536000, immutable' : 'no-cache');
-    },
-  });
-}
 
 /** Express itself would answer with a page that shows where in the code it happened, and write to stderr. */
 const answerError: ErrorRequestHandler = (error, _request, response, next) => {

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ChatService, Lease, MemoryChannels, MemoryNodeBus, MemoryOutbox, MemoryPairStore } from '@passerby/core';
 import { ChatClient } from '../../../tests/support/chat-client.ts';
@@ -114,6 +117,31 @@ describe('a node over plain HTTP', () => {
     }
   });
 
+  it('serves the page that it began with, whole, when another build has taken its place', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'passerby-page-'));
+    await cp(pageFolder, folder, { recursive: true });
+    app = createHttpApp({ ...node, pageFolder: folder });
+    const page = await (await get('/')).text();
+    const [, script = ''] = /src="\.?(\/assets\/[^"]+)"/.exec(page) ?? [];
+    const code = await (await get(script)).text();
+    await rm(join(folder, 'assets'), { recursive: true });
+    for (const name of await readdir(folder)) await writeFile(join(folder, name), 'another page');
+    expect(await (await get('/')).text()).toBe(page);
+    expect(await (await get('/', { headers: { 'accept-encoding': 'identity' } })).text()).toBe(page);
+    expect(await (await get(script)).text()).toBe(code);
+    await rm(folder, { recursive: true });
+  });
+
+  it('sends no body when only the head is asked for, and takes nothing for the page', async () => {
+    const [whole, head] = [await get('/'), await get('/', { method: 'HEAD' })];
+    for (const name of ['etag', 'content-type', 'content-encoding']) {
+      expect(head.headers.get(name)).toBe(whole.headers.get(name));
+    }
+    expect([head.status, await head.text()]).toEqual([200, '']);
+    expect(await whole.text()).not.toBe('');
+    expect((await get('/', { method: 'POST' })).status).toBe(404);
+  });
+
   it('tells its figures', async () => {
     const { service, metrics } = node;
     const figure = async (name: string) => {
@@ -216,7 +244,7 @@ describe('an operator', () => {
     const moved = await fetch(`${url}/status?a=b`, { redirect: 'manual' });
     expect([moved.status, moved.headers.get('location')]).toEqual([308, 'status/?a=b']);
     const page = await fetch(`${url}/status/`);
-    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html;charset=utf-8']);
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     expect(page.headers.get('content-security-policy')).toContain("script-src 'self'");
     const html = await page.text();
     const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file = '']) => file);

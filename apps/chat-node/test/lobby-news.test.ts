@@ -7,7 +7,7 @@ function pool(...statuses: Partial<NodeStatus>[]): PoolStatus {
   const nodes = statuses.map((changes, i): NodeOnBoard => {
     return { nodeId: `n${i}`, lapsed: false, last: { status: someStatus(changes), ageMs: 0 } };
   });
-  return { nodes, recorder: undefined, waiting: 0, oldestWaitMs: 0 };
+  return { nodes, lost: [], recorder: undefined, waiting: 0, oldestWaitMs: 0 };
 }
 
 const users = (count: number) => ({ users: { idle: count, waiting: 0, paired: 0 } });

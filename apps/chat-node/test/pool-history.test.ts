@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 
 function add(at: number, ...nodes: NodeOnBoard[]): void {
-  history.add({ nodes, recorder: undefined, waiting: 5, oldestWaitMs: 60 }, backlog, at);
+  history.add({ nodes, lost: [], recorder: undefined, waiting: 5, oldestWaitMs: 60 }, backlog, at);
 }
 
 describe('the history of a pool', () => {

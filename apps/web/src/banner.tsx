@@ -1,12 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Part } from './app.tsx';
 import { texts } from './texts.ts';
-import { waitSentence } from './trouble-sentence.ts';
+import { timeLeft, troubleSentence } from './trouble.ts';
 import type { Trouble, View } from './view.ts';
 
-/** What is the matter, above the place where one writes: at most one thing at a time, and what the operator says. */
+/** Above the place where one writes: what the operator says, what the user could not do, and what else is the matter. */
 export function Banner({ view, screen }: Part) {
-  const { announcement, trouble } = view;
+  const { announcement, failure, trouble } = view;
   const sentence = connectionSentence(view);
   return (
     <div class="banners">
@@ -20,8 +20,9 @@ export function Banner({ view, screen }: Part) {
           </button>
         </div>
       )}
+      {failure && <TroubleBanner trouble={failure} onTryAgain={() => screen.tryAgain()} />}
       {trouble ? (
-        <TroubleBanner trouble={trouble} onTryAgain={() => screen.tryAgain()} />
+        <TroubleBanner trouble={trouble} />
       ) : (
         sentence && (
           <div class={view.offline || view.interrupted ? 'banner warning' : 'banner'}>
@@ -41,17 +42,13 @@ function connectionSentence({ phase, offline, interrupted, partnerAway }: View):
   return partnerAway && inChat ? texts.partnerAway : undefined;
 }
 
-function TroubleBanner({ trouble, onTryAgain }: { trouble: Trouble; onTryAgain: () => void }) {
-  const { code, of, until } = trouble;
-  const leftMs = useTimeLeft(until);
+function TroubleBanner({ trouble, onTryAgain }: { trouble: Trouble; onTryAgain?: () => void }) {
+  useClock();
   return (
-    <div class="banner warning" data-code={code}>
-      <p>
-        {texts.errors[code] ?? texts.errors.UNAVAILABLE}{' '}
-        {until !== undefined && of !== 'text' && <span class="figures">{waitSentence(of, leftMs)}</span>}
-      </p>
-      {of === 'command' && (
-        <button type="button" class="secondary" disabled={leftMs > 0} onClick={onTryAgain}>
+    <div class="banner warning" data-code={trouble.code}>
+      <p class="figures">{troubleSentence(trouble)}</p>
+      {onTryAgain && (
+        <button type="button" class="secondary" disabled={timeLeft(trouble) > 0} onClick={onTryAgain}>
           {texts.tryAgain}
         </button>
       )}
@@ -59,15 +56,11 @@ function TroubleBanner({ trouble, onTryAgain }: { trouble: Trouble; onTryAgain: 
   );
 }
 
-/** How long it is until then, in ms: a new value each second. */
-function useTimeLeft(until: number | undefined): number {
-  const [now, setNow] = useState(() => performance.now());
+/** Shows the time that is left as it passes. */
+function useClock(): void {
+  const [, setNow] = useState(0);
   useEffect(() => {
-    if (until === undefined) return;
-    const tick = (): void => setNow(performance.now());
-    tick();
-    const timer = setInterval(tick, 250);
+    const timer = setInterval(() => setNow(performance.now()), 250);
     return () => clearInterval(timer);
-  }, [until]);
-  return Math.max(0, (until ?? 0) - now);
+  }, []);
 }

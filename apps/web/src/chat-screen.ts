@@ -1,8 +1,8 @@
-import { type Chat, ChatError, type OwnMessage, type Session } from '@passerby/client';
+import type { Chat, ChatError, OwnMessage, Session } from '@passerby/client';
 import { Later } from './later.ts';
 import { texts } from './texts.ts';
-import { troubleSentence } from './trouble-sentence.ts';
-import { type Entry, firstView, type Phase, type Trouble, type View } from './view.ts';
+import { timeLeft, troubleOf, troubleSentence } from './trouble.ts';
+import { type Command, type Entry, firstView, type Phase, type Trouble, type View } from './view.ts';
 
 /** More lines than this are not kept on the screen. */
 const mostEntries = 500;
@@ -15,6 +15,9 @@ const escapeAgainMs = 2000;
 /** Trouble that nothing solves by itself is shown this long. */
 const troubleMs = 6000;
 
+/** That a command failed is shown this long after it can be tried again: there is a button for the command anyway. */
+const failureMs = 15_000;
+
 export interface ChatScreenOptions {
   /** Makes a client; another one after the first was closed. */
   connect: (takeOver?: string) => Chat;
@@ -26,13 +29,12 @@ export interface ChatScreenOptions {
   announce: (text: string) => void;
 }
 
-type Command = 'search' | 'skip' | 'endChat';
-
 /** Makes of the client's events what is to be shown, and of what the user does commands for the client. */
 export class ChatScreen {
   readonly #options: ChatScreenOptions;
   #chat: Chat;
   #view = firstView;
+  #draft: { sessionId: string | undefined; text: string } = { sessionId: undefined, text: '' };
   readonly #keys = new WeakMap<OwnMessage, number>();
   #lastKey = 0;
   /** The command that has no answer yet. */
@@ -42,12 +44,11 @@ export class ChatScreen {
   /** What came meanwhile: it is for the user only if the chat cannot be left. */
   #held: (() => void)[] = [];
   #reconnecting: Promise<void> | undefined;
-  /** What the user tried last, for `tryAgain`. */
-  #failed: Command | undefined;
   readonly #awayNotice = new Later();
   readonly #interruptedNotice = new Later();
   readonly #escape = new Later();
   readonly #troubleEnd = new Later();
+  readonly #failureEnd = new Later();
 
   constructor(options: ChatScreenOptions, takeOver?: string) {
     this.#options = options;
@@ -82,6 +83,18 @@ export class ChatScreen {
     }
   }
 
+  /**
+   * What the user has written in this chat and not sent. It is still there when the chat has ended, or could not be left; in
+   * the next chat it is not.
+   */
+  get draft(): string {
+    return this.#draft.sessionId === this.#view.sessionId ? this.#draft.text : '';
+  }
+
+  set draft(text: string) {
+    this.#draft = { sessionId: this.#view.sessionId, text };
+  }
+
   setTyping(typing: boolean): void {
     this.#chat.setTyping(typing);
   }
@@ -103,7 +116,9 @@ export class ChatScreen {
 
   /** Does again what failed. */
   tryAgain(): void {
-    if (this.#failed) this.#carryOut(this.#failed);
+    const { failure } = this.#view;
+    if (failure?.of === 'endChat') this.stop();
+    else if (failure) this.next();
   }
 
   dismissAnnouncement(): void {
@@ -181,7 +196,11 @@ export class ChatScreen {
       this.#set({ announcement: message });
       this.#options.announce(`${texts.announcement} ${message}`);
     });
-    chat.on('error', error => this.#setTrouble(error, chat.connection === 'connected' ? 'messages' : 'connection'));
+    chat.on('error', error => {
+      if (chat.connection !== 'connected') this.#setTrouble(error, 'connection');
+      // Who is leaving the chat need not know what becomes of its messages.
+      else if (this.#view.phase === 'chatting') this.#setTrouble(error, 'messages');
+    });
     chat.on('connection', (connection, error) => {
       this.#set({ connection });
       if (connection === 'connected') this.#connected();
@@ -212,7 +231,8 @@ export class ChatScreen {
   }
 
   #closed(error?: ChatError): void {
-    for (const later of [this.#awayNotice, this.#interruptedNotice, this.#escape, this.#troubleEnd]) later.cancel();
+    const notices = [this.#awayNotice, this.#interruptedNotice, this.#escape, this.#troubleEnd, this.#failureEnd];
+    for (const later of notices) later.cancel();
     const closed = error?.code === 'REPLACED' ? 'REPLACED' : 'CLOSED';
     this.#set({ ...firstView, connection: 'closed', closed, phase: 'home', lobby: this.#view.lobby });
     this.#options.announce(closed === 'REPLACED' ? texts.replacedTitle : texts.closedTitle);
@@ -238,8 +258,6 @@ export class ChatScreen {
     const before = this.#view.phase;
     const pending = { command };
     this.#pending = pending;
-    this.#failed = undefined;
-    this.#clearTrouble();
     // Shown as done at once: without a connection it takes a while, and what cannot be done is told.
     if (command !== 'endChat') this.#enter('searching');
     else if (before === 'chatting') this.#end(texts.youLeft);
@@ -256,21 +274,24 @@ export class ChatScreen {
         if (chat.state === 'idle' && this.#view.phase === 'searching') this.#carryOut('search');
       },
       error => {
-        if (this.#pending === pending) this.#pending = undefined;
+        const isLast = this.#pending === pending;
+        if (isLast) this.#pending = undefined;
         if (chat !== this.#chat || chat.connection === 'closed') return;
         if (command === 'endChat') {
           // As if nothing had been said yet.
           const isSaid = before === 'chatting';
           this.#set({
-            phase: before,
+            ...(isLast && { phase: before }),
             ...(isSaid && { entries: this.#view.entries.filter(({ key }) => key !== saidKey) }),
           });
           for (const happen of this.#endLeaving()) happen();
         }
+        // Who has gone on to something else sees what becomes of that.
+        if (!isLast) return;
         this.#enter(this.#phaseAfter(before));
         this.#setPartnerAway(chat.session?.partnerAway ?? false);
-        this.#failed = command;
-        this.#setTrouble(error, 'command');
+        // Otherwise it was carried out all the same.
+        if (command === 'endChat' || this.#view.phase !== 'searching') this.#fail(command, error);
       },
     );
   }
@@ -291,7 +312,13 @@ export class ChatScreen {
   #enter(phase: Phase): void {
     if (phase === this.#view.phase) return;
     if (phase !== 'chatting') this.#setPartnerAway(false);
-    this.#set({ phase, partnerTyping: false, ...(phase === 'searching' && { escaping: false }) });
+    const { trouble } = this.#view;
+    this.#set({
+      ...{ phase, partnerTyping: false, failure: undefined },
+      // What was the matter with the messages was so where the user came from.
+      ...(trouble?.of !== 'connection' && { trouble: undefined }),
+      ...(phase === 'searching' && { escaping: false }),
+    });
     if (phase === 'searching') this.#options.announce(texts.searching);
   }
 
@@ -309,19 +336,24 @@ export class ChatScreen {
     if (this.#chat.state === 'paired') this.#options.announce(texts.partnerBack);
   }
 
-  #setTrouble(error: unknown, of: Trouble['of']): void {
-    const { code, retryAfterMs } = error instanceof ChatError ? error : new ChatError('UNAVAILABLE');
-    const until = retryAfterMs === undefined ? undefined : performance.now() + retryAfterMs;
-    const isNews = this.#view.trouble?.code !== code;
-    this.#set({ trouble: { code, until, of } });
-    if (isNews) this.#options.announce(troubleSentence(code, of, retryAfterMs));
-    if (of === 'text') this.#troubleEnd.in(troubleMs, () => this.#clearTrouble());
+  #setTrouble(error: unknown, of: 'messages' | 'connection' | 'text'): void {
+    const trouble = troubleOf(error, of);
+    const isNews = this.#view.trouble?.code !== trouble.code;
+    this.#set({ trouble });
+    if (isNews) this.#options.announce(troubleSentence(trouble));
+    if (of === 'text') this.#troubleEnd.in(troubleMs, () => this.#clearTrouble('text'));
     else this.#troubleEnd.cancel();
   }
 
-  /** @param of only if it is of this */
-  #clearTrouble(of?: Trouble['of']): void {
-    if (this.#view.trouble && (of === undefined || this.#view.trouble.of === of)) this.#set({ trouble: undefined });
+  #clearTrouble(of: Trouble['of']): void {
+    if (this.#view.trouble?.of === of) this.#set({ trouble: undefined });
+  }
+
+  #fail(command: Command, error: unknown): void {
+    const failure = troubleOf(error, command);
+    this.#set({ failure });
+    this.#options.announce(troubleSentence(failure));
+    this.#failureEnd.in(timeLeft(failure) + failureMs, () => this.#set({ failure: undefined }));
   }
 
   /** Adds a line of the page itself, and says it. */

@@ -55,6 +55,7 @@ export const texts = {
   writeMessage: 'Write a message',
   you: 'You',
   stranger: 'Stranger',
+  notSent: 'You had not sent this yet:',
   fromStranger: (text: string) => `Stranger: ${text}`,
   charactersLeft: (count: number) => `${charactersOf(count)} left`,
   tooLong: (count: number) => `${charactersOf(count)} too many`,
@@ -82,6 +83,11 @@ export const texts = {
   closed: 'The operator has ended this connection. You can begin anew.',
   beginAnew: 'Connect again',
 
+  failed: {
+    search: 'Looking for someone did not work.',
+    skip: 'Going on to the next stranger did not work.',
+    endChat: 'Leaving did not work.',
+  },
   canTryIn: (seconds: number) => `You can try again in ${secondsOf(seconds)}.`,
   canTryNow: 'You can try again now.',
   triesIn: (seconds: number) => `It is tried again in ${secondsOf(seconds)}.`,

@@ -23,13 +23,16 @@ export type Entry =
     }
   | { readonly key: number; readonly from: 'page'; readonly text: string };
 
+/** What the user can want of the client. */
+export type Command = 'search' | 'skip' | 'endChat';
+
 /** Something that could not be done, and what comes of it. */
 export interface Trouble {
   readonly code: ChatErrorCode;
   /** When it makes sense to try again, in ms since the page was opened (`performance.now()`). */
   readonly until: number | undefined;
-  /** `messages` and `connection` are tried again by themselves, a `command` by the user, and `text` has to be changed. */
-  readonly of: 'messages' | 'connection' | 'command' | 'text';
+  /** `messages` and `connection` are tried again by themselves, a command by the user, and `text` has to be changed. */
+  readonly of: 'messages' | 'connection' | 'text' | Command;
 }
 
 /** All that the page shows. */
@@ -49,7 +52,10 @@ export interface View {
   readonly partnerAway: boolean;
   readonly partnerTyping: boolean;
   readonly lobby: { readonly online: number; readonly waitMs: number | null } | undefined;
+  /** With the messages, or the connection. */
   readonly trouble: Trouble | undefined;
+  /** The command that could not be carried out, for as long as it may be news. No other trouble hides it. */
+  readonly failure: Trouble | undefined;
   /** What the operator says to everyone. */
   readonly announcement: string | undefined;
   /** Esc was pressed once. */
@@ -68,6 +74,7 @@ export const firstView: View = {
   partnerTyping: false,
   lobby: undefined,
   trouble: undefined,
+  failure: undefined,
   announcement: undefined,
   escaping: false,
 };

@@ -8,7 +8,7 @@ import type { Report, Sample } from './report.ts';
 const spansMs = [2, 5, 10].map(minutes => minutes * 60_000);
 
 export function Dashboard({ report }: { report: Report }) {
-  const { nodes, samples, at, outbox, recorder, waiting, oldestWaitMs } = report;
+  const { nodes, lost = [], samples, at, outbox, recorder, waiting, oldestWaitMs } = report;
   const knownMs = at - (samples[0]?.at ?? at);
   const spanMs = spansMs.find(each => each >= knownMs) ?? Math.max(...spansMs);
   const plot = (title: string, of: (sample: Sample) => number, format: (value: number) => string) => ({
@@ -64,7 +64,7 @@ export function Dashboard({ report }: { report: Report }) {
         <h2 id="nodes">
           Nodes <span class="count">{count(nodes.length)}</span>
         </h2>
-        <NodeTable nodes={nodes} at={at} answeredBy={report.nodeId} />
+        <NodeTable nodes={[...nodes, ...lost]} at={at} answeredBy={report.nodeId} />
       </section>
     </main>
   );

@@ -1,5 +1,5 @@
 import { count, time } from './format.ts';
-import type { NodeReport, Report } from './report.ts';
+import type { LostReport, NodeReport, Report } from './report.ts';
 
 /** A sentence that an operator should read. `bad`: something does not work as it should. `note`: it will pass by itself. */
 export interface Finding {
@@ -12,10 +12,15 @@ const silentMs = 8000;
 const longLagMs = 60_000;
 const longDelayMs = 100;
 
-/** `silent`: it has its lease, and has said nothing for a while. `quiet`: it never says anything, as of another version. */
-export type NodeState = 'ok' | 'busy' | 'draining' | 'silent' | 'quiet' | 'lapsed';
+/**
+ * `silent`: it has its lease, and has said nothing for a while. `quiet`: it never says anything, as of another version. `lost`:
+ * it has no lease any more, and did not say goodbye.
+ */
+export type NodeState = 'ok' | 'busy' | 'draining' | 'silent' | 'quiet' | 'lapsed' | 'lost';
 
-export function stateOf({ lapsed, last }: NodeReport): NodeState {
+export function stateOf(node: NodeReport | LostReport): NodeState {
+  if (!('lapsed' in node)) return 'lost';
+  const { lapsed, last } = node;
   if (lapsed) return 'lapsed';
   if (!last) return 'quiet';
   if (last.ageMs > silentMs) return 'silent';
@@ -24,7 +29,7 @@ export function stateOf({ lapsed, last }: NodeReport): NodeState {
 }
 
 /** What is worth a sentence, the bad news first. */
-export function findings({ nodes, recorder, outbox, waiting, oldestWaitMs }: Report): Finding[] {
+export function findings({ nodes, lost = [], recorder, outbox, waiting, oldestWaitMs }: Report): Finding[] {
   const found: Finding[] = [];
   const bad = (text: string) => found.push({ level: 'bad', text });
   const note = (text: string) => found.push({ level: 'note', text });
@@ -36,6 +41,8 @@ export function findings({ nodes, recorder, outbox, waiting, oldestWaitMs }: Rep
   const silent = named('silent');
   if (nodes.length === lapsed.length) bad('No node has a lease.');
   if (lapsed.length > 0) bad(`The lease lapsed of ${some(lapsed)}. Others take over the users there.`);
+  if (lost.length > 0)
+    bad(`Died, or hung until others took over the users there: ${some(lost.map(({ nodeId }) => nodeId))}.`);
   if (silent.length > 0) bad(`Nothing was heard for a while of ${some(silent)}.`);
   if (!recorder) bad('No recorder has been heard of for half a minute. Facts wait in the outbox.');
   else if (!recorder.status.recording) bad('The recorder cannot record. Facts wait in the outbox; its log says why.');

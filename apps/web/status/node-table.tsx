@@ -1,7 +1,9 @@
 import { useState } from 'preact/hooks';
 import { type NodeState, stateOf } from './findings.ts';
 import { bytes, count, time } from './format.ts';
-import type { NodeReport } from './report.ts';
+import type { LostReport, NodeReport } from './report.ts';
+
+type Row = NodeReport | LostReport;
 
 const stateTexts: Record<NodeState, string> = {
   ok: 'ok',
@@ -10,35 +12,37 @@ const stateTexts: Record<NodeState, string> = {
   silent: 'silent',
   quiet: 'unknown',
   lapsed: 'lapsed',
+  lost: 'lost',
 };
-const stateOrder: NodeState[] = ['lapsed', 'silent', 'busy', 'draining', 'quiet', 'ok'];
+const stateOrder: NodeState[] = ['lapsed', 'lost', 'silent', 'busy', 'draining', 'quiet', 'ok'];
 
 interface Column {
   title: string;
   /** Does without on a phone. */
   wide?: true;
-  text: (node: NodeReport, at: number) => string;
+  text: (node: Row, at: number) => string;
   /** Numbers are sorted from the greatest; texts from A. */
-  sortBy: (node: NodeReport) => number | string;
+  sortBy: (node: Row) => number | string;
 }
 
-const usersOf = ({ last }: NodeReport) => {
+const usersOf = ({ last }: Row) => {
   const { idle = 0, waiting = 0, paired = 0 } = last?.status.users ?? {};
   return idle + waiting + paired;
 };
-const figure = (
-  of: (status: NonNullable<NodeReport['last']>['status']) => number,
-  show: (value: number) => string,
-) => ({
-  text: ({ last }: NodeReport) => (last ? show(of(last.status)) : '–'),
-  sortBy: ({ last }: NodeReport) => (last ? of(last.status) : -1),
+const figure = (of: (status: NonNullable<Row['last']>['status']) => number, show: (value: number) => string) => ({
+  text: ({ last }: Row) => (last ? show(of(last.status)) : '–'),
+  sortBy: ({ last }: Row) => (last ? of(last.status) : -1),
 });
 
 const columns: Column[] = [
   { title: 'Node', text: ({ nodeId }) => nodeId, sortBy: ({ nodeId }) => nodeId },
   {
     title: 'State',
-    text: node => stateTexts[stateOf(node)] + (stateOf(node) === 'silent' ? `, ${time(node.last?.ageMs ?? 0)}` : ''),
+    text: node => {
+      const state = stateOf(node);
+      const isAway = state === 'silent' || state === 'lost';
+      return stateTexts[state] + (isAway ? `, ${time(node.last?.ageMs ?? 0)}` : '');
+    },
     sortBy: node => -stateOrder.indexOf(stateOf(node)),
   },
   { title: 'Users', text: node => (node.last ? count(usersOf(node)) : '–'), sortBy: usersOf },
@@ -49,7 +53,7 @@ const columns: Column[] = [
   {
     title: 'Age',
     wide: true,
-    text: ({ last }, at) => (last ? time(Math.max(0, at - last.status.startedAt)) : '–'),
+    text: ({ last }, at) => (last ? time(Math.max(0, at - last.ageMs - last.status.startedAt)) : '–'),
     sortBy: ({ last }) => -(last?.status.startedAt ?? 0),
   },
   {
@@ -60,8 +64,8 @@ const columns: Column[] = [
   },
 ];
 
-/** The nodes, those that need a look first, or sorted by any column. */
-export function NodeTable({ nodes, at, answeredBy }: { nodes: NodeReport[]; at: number; answeredBy: string }) {
+/** The nodes, those that need a look first, or sorted by any column. What a lost node said last is told of it. */
+export function NodeTable({ nodes, at, answeredBy }: { nodes: Row[]; at: number; answeredBy: string }) {
   const [sortedBy, setSortedBy] = useState('State');
   const column = columns.find(({ title }) => title === sortedBy);
   const sorted = [...nodes].sort(

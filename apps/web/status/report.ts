@@ -4,6 +4,8 @@ export interface Report {
   /** The node that answered. */
   nodeId: string;
   nodes: NodeReport[];
+  /** Not told by nodes of the version before. */
+  lost?: LostReport[];
   recorder?: { status: { version: string; recording: boolean }; ageMs: number };
   waiting: number;
   oldestWaitMs: number;
@@ -16,6 +18,12 @@ export interface NodeReport {
   nodeId: string;
   lapsed: boolean;
   last?: { status: NodeStatus; ageMs: number };
+}
+
+/** A node that is gone without a goodbye. */
+export interface LostReport {
+  nodeId: string;
+  last: { status: NodeStatus; ageMs: number };
 }
 
 export interface NodeStatus {

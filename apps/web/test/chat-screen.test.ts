@@ -8,12 +8,14 @@ let server: FakeServer;
 let screen: ChatScreen;
 let chats: Chat[];
 let askTwins: jest.Mock<Promise<string | undefined>>;
+let said: string[];
 
 beforeEach(async () => {
   server = await FakeServer.start();
   chats = [];
+  said = [];
   askTwins = jest.fn(async () => undefined);
-  screen = new ChatScreen({ connect: open, askTwins, show: () => undefined, announce: () => undefined });
+  screen = new ChatScreen({ connect: open, askTwins, show: () => undefined, announce: text => said.push(text) });
 });
 
 afterEach(async () => {
@@ -72,7 +74,7 @@ describe('a chat that is being left', () => {
     expect(screen.view.phase).toBe('ended');
     refuse(partner, 'three');
     await eventually(() => expect(lines()).toEqual([texts.chatStarted, 'one', 'two', 'three']));
-    expect(screen.view).toMatchObject({ phase: 'chatting', trouble: { code: 'UNAVAILABLE', of: 'command' } });
+    expect(screen.view).toMatchObject({ phase: 'chatting', failure: { code: 'UNAVAILABLE', of: 'endChat' } });
   });
 
   it('shows nothing more when it was left', async () => {
@@ -110,6 +112,65 @@ describe('a chat that is being left', () => {
     refuse(partner, 'anybody?');
     await eventually(() => expect(lines()).toEqual([texts.chatStarted, 'hello', 'anybody?']));
     expect(screen.view).toMatchObject({ phase: 'chatting', sessionId: partner.session?.sessionId });
+  });
+});
+
+describe('a command that fails', () => {
+  const unavailable = { code: 'UNAVAILABLE', retryAfterMs: 5000 } as const;
+
+  it('is told in its own words, whatever else is the matter in the chat', async () => {
+    await pair();
+    server.fates.skip = [unavailable];
+    server.fates.message = [unavailable];
+    screen.send('hello');
+    await eventually(() => expect(screen.view.trouble).toMatchObject({ of: 'messages' }));
+    screen.next();
+    await eventually(() => expect(screen.view).toMatchObject({ phase: 'chatting', failure: { of: 'skip' } }));
+    // What was the matter before is told again when it is the matter again.
+    expect(screen.view.trouble).toBeUndefined();
+    expect(said.at(-1)).toBe(`${texts.failed.skip} ${texts.errors.UNAVAILABLE} ${texts.canTryIn(5)}`);
+    screen.send('too long'.repeat(100));
+    expect(screen.view).toMatchObject({ failure: { of: 'skip' }, trouble: { of: 'text' } });
+    screen.tryAgain();
+    await eventually(() => expect(server.user(0).state).toBe('waiting'));
+    expect(screen.view).toMatchObject({ phase: 'searching', failure: undefined, trouble: undefined });
+  });
+
+  it('is not told to who has gone on to something else', async () => {
+    await pair();
+    server.fates.skip = [unavailable];
+    screen.next();
+    screen.stop();
+    await eventually(() => expect(chats[0]?.state).toBe('idle'));
+    expect(screen.view).toMatchObject({ phase: 'home', failure: undefined });
+    expect(said).not.toContainEqual(expect.stringContaining(texts.errors.UNAVAILABLE));
+  });
+
+  it('is not told any more when the chat is over', async () => {
+    const partner = await pair();
+    server.fates.skip = [unavailable];
+    screen.next();
+    await eventually(() => expect(screen.view.failure).toBeDefined());
+    await partner.endChat();
+    await eventually(() => expect(screen.view).toMatchObject({ phase: 'ended', failure: undefined }));
+  });
+});
+
+describe('what is written and not sent', () => {
+  it('is there as long as its chat is on the screen, and in no other', async () => {
+    const partner = await pair();
+    screen.draft = 'half a sent';
+    server.fates.skip = [{ code: 'UNAVAILABLE' }];
+    screen.next();
+    await eventually(() => expect(screen.view).toMatchObject({ phase: 'chatting', failure: { of: 'skip' } }));
+    expect(screen.draft).toBe('half a sent');
+    await partner.endChat();
+    await eventually(() => expect(screen.view.phase).toBe('ended'));
+    expect(screen.draft).toBe('half a sent');
+    await partner.search();
+    screen.next();
+    await eventually(() => expect(screen.view.phase).toBe('chatting'));
+    expect(screen.draft).toBe('');
   });
 });
 

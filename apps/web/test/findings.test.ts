@@ -9,6 +9,10 @@ function node(nodeId: string, changes: Partial<NodeStatus> = {}, ageMs = 1000): 
   return { nodeId, lapsed: false, last: { status: { ...status, ...changes }, ageMs } };
 }
 
+function lastOf(nodeId: string) {
+  return node(nodeId, {}, 90_000).last as { status: NodeStatus; ageMs: number };
+}
+
 function report(changes: Partial<Report> = {}): Report {
   return {
     ...{ at: 0, nodeId: 'a', nodes: [node('a')], waiting: 0, oldestWaitMs: 0, samples: [] },
@@ -28,6 +32,7 @@ describe('what an operator is told', () => {
   it.each<[what: string, report: Report, level: 'bad' | 'note', text: RegExp]>([
     ['there are no nodes', report({ nodes: [] }), 'bad', /No node/],
     ['a lease lapsed', report({ nodes: [node('a'), { ...node('b'), lapsed: true }] }), 'bad', /lapsed of b\./],
+    ['a node is lost', report({ lost: [{ nodeId: 'b', last: lastOf('b') }] }), 'bad', /^Died, or hung .*: b\.$/],
     ['a node is silent', report({ nodes: [node('a'), node('b', {}, 9000)] }), 'bad', /heard .* of b\./],
     ['a node is busy', report({ nodes: [node('a', { eventLoopDelayMs: 101 })] }), 'bad', /busy.*: a\./],
     ['nobody records', withoutRecorder, 'bad', /No recorder/],
@@ -61,6 +66,7 @@ describe('what an operator is told', () => {
     expect(stateOf({ ...node('a', { draining: true }, 9000), lapsed: true })).toBe('lapsed');
     expect(stateOf(node('a', { draining: true, eventLoopDelayMs: 500 }, 9000))).toBe('silent');
     expect(stateOf(node('a'))).toBe('ok');
+    expect(stateOf({ nodeId: 'a', last: lastOf('a') })).toBe('lost');
   });
 });
 

@@ -27,5 +27,6 @@ export { RefusedFactsError } from './refused-facts-error.ts';
 export { parseResumeToken, type ResumeToken } from './resume-token.ts';
 export type { SessionEnded, SessionFact, SessionStarted } from './session-fact.ts';
 export type { OpenSessionsQuery, SessionLog } from './session-log.ts';
-export type { NodeOnBoard, NodeStatus, PoolStatus, RecorderStatus, StatusBoard } from './status-board.ts';
+export type { LostNode, NodeOnBoard, NodeStatus, PoolStatus, RecorderStatus, StatusBoard } from './status-board.ts';
+export { isLost, lostLastsMs } from './status-board.ts';
 export type { PresentUserChange, SessionSide, UserChange, UserState } from './user-change.ts';

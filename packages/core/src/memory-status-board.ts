@@ -1,5 +1,12 @@
 import type { MemoryPairStore } from './memory-pair-store.ts';
-import type { NodeStatus, PoolStatus, RecorderStatus, StatusBoard } from './status-board.ts';
+import {
+  isLost,
+  lostLastsMs,
+  type NodeStatus,
+  type PoolStatus,
+  type RecorderStatus,
+  type StatusBoard,
+} from './status-board.ts';
 
 const recorderLastsMs = 30_000;
 
@@ -46,12 +53,17 @@ export class MemoryStatusBoard implements StatusBoard {
       const posted = this.#nodes.get(nodeId);
       return { nodeId, lapsed: lapsesAt <= now, last: posted && aged(posted) };
     });
+    const lost = [...this.#nodes]
+      .map(([nodeId, posted]) => ({ nodeId, last: aged(posted) }))
+      .filter(({ nodeId, last }) => !this.#store.leases.has(nodeId) && isLost(last.ageMs));
     const recorder = this.#recorder && now - this.#recorder.at < recorderLastsMs ? aged(this.#recorder) : undefined;
     const oldestWaitMs = waitingSince.length > 0 ? now - Math.min(...waitingSince) : 0;
-    return { nodes, recorder, waiting: waitingSince.length, oldestWaitMs };
+    return { nodes, lost, recorder, waiting: waitingSince.length, oldestWaitMs };
   }
 
   #tidy(): void {
-    for (const nodeId of this.#nodes.keys()) if (!this.#store.leases.has(nodeId)) this.#nodes.delete(nodeId);
+    for (const [nodeId, { at }] of this.#nodes) {
+      if (!this.#store.leases.has(nodeId) && this.#now() - at >= lostLastsMs) this.#nodes.delete(nodeId);
+    }
   }
 }

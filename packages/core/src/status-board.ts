@@ -37,9 +37,28 @@ export interface NodeOnBoard {
   last: { status: NodeStatus; ageMs: number } | undefined;
 }
 
+/** A node that is gone without having taken off what it said: it died, or hung until others had taken over its users. */
+export interface LostNode {
+  nodeId: string;
+  /** What it said last, and how long ago, in ms. */
+  last: { status: NodeStatus; ageMs: number };
+}
+
+/** For so long after its last words a lost node is told, in ms. */
+export const lostLastsMs = 10 * 60_000;
+/** A node that stops gives up its lease, and takes off what it said after that: in this time, in ms, it is not lost yet. */
+const farewellMs = 4000;
+
+/** Whether a node without a lease is to be told as lost. @param ageMs how long ago it said something, in ms */
+export function isLost(ageMs: number): boolean {
+  return ageMs > farewellMs && ageMs < lostLastsMs;
+}
+
 /** What is known of one pool, by the store's clock. */
 export interface PoolStatus {
   nodes: NodeOnBoard[];
+  /** Of the last ten minutes. */
+  lost: LostNode[];
   /** What a recorder said last. Undefined when none has said anything for half a minute. */
   recorder: { status: RecorderStatus; ageMs: number } | undefined;
   /** How many users are in the queue. */
@@ -57,11 +76,11 @@ export interface PoolStatus {
 export interface StatusBoard {
   /**
    * Says how a node is, in place of what it said before. Says nothing for a node without a lease, so that nothing stays of a
-   * node that is gone. Also takes off what nodes said that have no lease any more.
+   * node that has said goodbye. Also takes off what nodes without a lease said too long ago to be told as lost.
    */
   postNode(nodeId: string, status: NodeStatus): Promise<void>;
 
-  /** Takes off what the node said, and what nodes said that have no lease any more. Idempotent. */
+  /** Takes off what the node said, so that it is not lost, and what was said too long ago. Idempotent. */
   removeNode(nodeId: string): Promise<void>;
 
   /** Says how the recorder is. Of several, the last one counts. */

@@ -3,8 +3,12 @@ import { describeStatusBoard, someStatus } from './status-board-contract.ts';
 
 describeStatusBoard('MemoryStatusBoard', async () => {
   const store = new MemoryPairStore({ channels: new MemoryChannels(), outbox: new MemoryOutbox() });
-  const board = new MemoryStatusBoard(store);
-  return { board, store, kept: async () => board.kept, close: async () => undefined };
+  let laterMs = 0;
+  const board = new MemoryStatusBoard(store, () => Date.now() + laterMs);
+  const age = async (ms: number) => {
+    laterMs += ms;
+  };
+  return { board, store, age, kept: async () => board.kept, close: async () => undefined };
 });
 
 it('MemoryStatusBoard tells how old it all is', async () => {

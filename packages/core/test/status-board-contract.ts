@@ -1,4 +1,4 @@
-import type { NodeStatus, PairStore, StatusBoard } from '../src/index.ts';
+import { lostLastsMs, type NodeStatus, type PairStore, type StatusBoard } from '../src/index.ts';
 
 export interface StatusBoardBench {
   board: StatusBoard;
@@ -6,6 +6,8 @@ export interface StatusBoardBench {
   store: PairStore;
   /** Puts on the board what a node of a later version might say. Where that cannot be, it is left out. */
   postForeign?(nodeId: string): Promise<void>;
+  /** Makes what the nodes have said so far older, by whole ms. */
+  age(ms: number): Promise<void>;
   /** The nodes of which anything is kept. */
   kept(): Promise<string[]>;
   close(): Promise<void>;
@@ -36,6 +38,7 @@ export function describeStatusBoard(name: string, open: () => Promise<StatusBoar
     });
 
     afterEach(async () => {
+      await bench.age(lostLastsMs);
       await board.removeNode('the last one');
       await bench.close();
     });
@@ -46,7 +49,7 @@ export function describeStatusBoard(name: string, open: () => Promise<StatusBoar
     };
 
     it('is empty at first', async () => {
-      expect(await board.read()).toEqual({ nodes: [], recorder: undefined, waiting: 0, oldestWaitMs: 0 });
+      expect(await board.read()).toEqual({ nodes: [], lost: [], recorder: undefined, waiting: 0, oldestWaitMs: 0 });
     });
 
     it('tells what each node said last, and which have said nothing', async () => {
@@ -84,16 +87,50 @@ export function describeStatusBoard(name: string, open: () => Promise<StatusBoar
       await lose('n1');
     });
 
-    it('forgets what nodes said that are gone when another one says something, or takes it off', async () => {
-      for (const nodeId of ['n1', 'n2', 'n3']) await store.renewLease({ nodeId, leaseMs });
-      for (const nodeId of ['n1', 'n2', 'n3']) await board.postNode(nodeId, someStatus());
-      await lose('n1');
+    it('tells of a node that is gone without a goodbye that it is lost', async () => {
+      for (const nodeId of ['n1', 'n2']) await store.renewLease({ nodeId, leaseMs });
+      for (const nodeId of ['n1', 'n2']) await board.postNode(nodeId, someStatus({ matches: 5 }));
+      await bench.age(10_000);
       await board.postNode('n2', someStatus());
-      expect((await bench.kept()).toSorted()).toEqual(['n2', 'n3']);
-      await lose('n3');
+      expect((await board.read()).lost).toEqual([]);
+      await lose('n1');
+      // As when Redis hung, and did this only now.
+      await board.postNode('n1', someStatus());
+      const { nodes, lost } = await board.read();
+      expect(nodes.map(({ nodeId }) => nodeId)).toEqual(['n2']);
+      expect(lost).toEqual([{ nodeId: 'n1', last: { status: someStatus({ matches: 5 }), ageMs: any } }]);
+      expect(Math.floor((lost[0]?.last.ageMs ?? 0) / 5000)).toBe(2);
       await lose('n2');
-      await board.removeNode('n2');
-      await board.removeNode('n2');
+    });
+
+    it('does not tell that a node is lost that says goodbye, nor while it may be about to', async () => {
+      await store.renewLease({ nodeId: 'n1', leaseMs });
+      await board.postNode('n1', someStatus());
+      await lose('n1');
+      expect((await board.read()).lost).toEqual([]);
+      await board.removeNode('n1');
+      await board.removeNode('n1');
+      // Too late.
+      await board.postNode('n1', someStatus());
+      await bench.age(10_000);
+      expect((await board.read()).lost).toEqual([]);
+      expect(await bench.kept()).toEqual([]);
+    });
+
+    it('forgets a lost node after ten minutes, when another one says something or takes it off', async () => {
+      for (const nodeId of ['n1', 'n2', 'n3']) await store.renewLease({ nodeId, leaseMs });
+      await board.postNode('n1', someStatus());
+      await bench.age(5 * 60_000);
+      await board.postNode('n2', someStatus());
+      await bench.age(5 * 60_000);
+      await lose('n1');
+      await lose('n2');
+      expect((await board.read()).lost).toMatchObject([{ nodeId: 'n2' }]);
+      await board.postNode('n3', someStatus());
+      expect((await bench.kept()).toSorted()).toEqual(['n2', 'n3']);
+      await bench.age(5 * 60_000);
+      await lose('n3');
+      await board.removeNode('n3');
       expect(await bench.kept()).toEqual([]);
     });
 
@@ -103,6 +140,7 @@ export function describeStatusBoard(name: string, open: () => Promise<StatusBoar
       await bench.postForeign('n1');
       expect((await board.read()).nodes).toEqual([{ nodeId: 'n1', lapsed: false, last: undefined }]);
       await lose('n1');
+      expect((await board.read()).lost).toEqual([]);
       await board.removeNode('n1');
     });
 

@@ -1,4 +1,12 @@
-import { ChatError, type NodeStatus, type PoolStatus, type RecorderStatus, type StatusBoard } from '@passerby/core';
+import {
+  ChatError,
+  isLost,
+  lostLastsMs,
+  type NodeStatus,
+  type PoolStatus,
+  type RecorderStatus,
+  type StatusBoard,
+} from '@passerby/core';
 import type { Redis } from 'ioredis';
 import { type PoolLocation, poolKeys } from './keys.ts';
 import { defineScripts } from './scripts.ts';
@@ -7,7 +15,7 @@ import { defineScripts } from './scripts.ts';
 const version = 1;
 const recorderLastsMs = 30_000;
 
-/** {@link StatusBoard} in Redis. What a recorder says goes by itself, when it is not said again. */
+/** {@link StatusBoard} in Redis. What is said goes by itself, when nothing is said again. */
 export class RedisStatusBoard implements StatusBoard {
   readonly #redis: Redis;
   readonly #keys: ReturnType<typeof poolKeys>;
@@ -49,13 +57,18 @@ export class RedisStatusBoard implements StatusBoard {
       ]),
     );
     const nowMs = Number(seconds) * 1000 + Number(microseconds) / 1000;
+    const leased = new Map(pairs(lapsing));
     const recorderStatus = said === null ? undefined : decode<RecorderStatus>(said);
     return {
-      nodes: pairs(lapsing).map(([nodeId, lapsesAt]) => ({
+      nodes: [...leased].map(([nodeId, lapsesAt]) => ({
         nodeId,
         lapsed: Number(lapsesAt) <= nowMs,
         last: decodePosted(posted[nodeId], nowMs),
       })),
+      lost: Object.keys(posted).flatMap(nodeId => {
+        const last = leased.has(nodeId) ? undefined : decodePosted(posted[nodeId], nowMs);
+        return last && isLost(last.ageMs) ? [{ nodeId, last }] : [];
+      }),
       recorder: recorderStatus && { status: recorderStatus, ageMs: Math.max(0, recorderLastsMs - leftMs) },
       waiting,
       oldestWaitMs: oldest === undefined ? 0 : Math.max(0, Math.round(nowMs - Number(oldest) / 1000)),
@@ -63,7 +76,7 @@ export class RedisStatusBoard implements StatusBoard {
   }
 
   async #post(nodeId: string, json: string): Promise<void> {
-    await reached(this.#redis.postStatus(this.#keys.nodes, this.#keys.leases, nodeId, json));
+    await reached(this.#redis.postStatus(this.#keys.nodes, this.#keys.leases, nodeId, json, lostLastsMs));
   }
 }
 

@@ -15,9 +15,19 @@ async function openBench() {
     postForeign: async (nodeId: string) => {
       await redis.hset(key('nodes'), nodeId, `5 ${JSON.stringify({ v: 2, of: 'the future' })}`);
     },
+    age: async (ms: number) => {
+      for (const [nodeId, text] of Object.entries(await redis.hgetall(key('nodes')))) {
+        await redis.hset(
+          key('nodes'),
+          nodeId,
+          text.replace(/^\d+/, said => `${Math.max(0, Number(said) - ms)}`),
+        );
+      }
+    },
     kept: () => redis.hkeys(key('nodes')),
     close: async () => {
       expect(await pool.keys()).toEqual([]);
+      expect(await redis.exists(key('nodes'))).toBe(0);
       await pool.close();
     },
   };
@@ -42,6 +52,17 @@ describe('RedisStatusBoard', () => {
     expect(leftMs).toBeLessThanOrEqual(30_000);
   });
 
+  it('lets go by itself what the last nodes said that were killed', async () => {
+    const { board, store, redis, key } = bench;
+    await store.renewLease({ nodeId: 'n1', leaseMs: 60_000 });
+    await board.postNode('n1', someStatus());
+    const leftMs = await redis.pttl(key('nodes'));
+    expect(leftMs).toBeGreaterThan(590_000);
+    expect(leftMs).toBeLessThanOrEqual(600_000);
+    await redis.del(key('leases'));
+    await board.removeNode('n1');
+  });
+
   it('tells ages by the clock of Redis', async () => {
     const { board, store, redis, key } = bench;
     await store.renewLease({ nodeId: 'n1', leaseMs: 60_000 });
@@ -64,7 +85,9 @@ describe('RedisStatusBoard', () => {
       await redis.hset(key('nodes'), nodeId, text);
     }
     expect((await board.read()).nodes.map(({ last }) => last)).toEqual(Array(5).fill(undefined));
-    await redis.del(key('nodes'), key('leases'));
+    await redis.del(key('leases'));
+    expect((await board.read()).lost).toEqual([]);
+    await board.removeNode('n6');
   });
 
   it('says when Redis cannot be reached', async () => {

@@ -103,12 +103,12 @@ export class Visitor {
 
   /** Waits until the page says in its own words that this error has happened. */
   async trouble(code: keyof typeof texts.errors): Promise<void> {
-    await this.page.locator(`.banner[data-code=${code}]`).filter({ hasText: texts.errors[code] }).waitFor();
+    await this.page.locator(`.banner[data-code=${code}]`).filter({ hasText: texts.errors[code] }).first().waitFor();
   }
 
   /** Waits until the page no longer speaks of an error. */
   async noTrouble(): Promise<void> {
-    await this.page.locator('.banner[data-code]').waitFor({ state: 'detached' });
+    await this.page.locator('.banner[data-code]').first().waitFor({ state: 'detached' });
   }
 
   /** The name of what has the focus. */
