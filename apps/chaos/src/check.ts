@@ -8,6 +8,7 @@ import { checkResumed } from './checks/resumed.ts';
 import { checkRows } from './checks/rows.ts';
 import { checkSessions } from './checks/sessions.ts';
 import { checkSilence } from './checks/silence.ts';
+import { checkTokens } from './checks/tokens.ts';
 import { checkTold } from './checks/told.ts';
 import type { History } from './history.ts';
 import { type Timeline, timelineOf, type Violation } from './timeline.ts';
@@ -37,6 +38,7 @@ export function check(history: History): Verdict {
     ...checkReceipts(timeline),
     ...checkEnded(timeline, excuse),
     ...checkResumed(timeline, excuse),
+    ...checkTokens(timeline, excuse),
     ...checkSilence(timeline, excuse),
     ...checkRows(timeline, excuse),
     ...checkLeftovers(timeline),

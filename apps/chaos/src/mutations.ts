@@ -107,4 +107,24 @@ local partner, before = partnerOf(user), user.node`,
     where: 'nodes',
     faults: ['rolling-restart'],
   },
+  replace: {
+    does: 'Of two connections with one token the older one stays open.',
+    edits: [
+      {
+        file: 'apps/chat-node/dist/socket-clients.js',
+        from: `socket?.emit('error', errorTexts.REPLACED, { code: 'REPLACED' });
+        socket?.disconnect(true);`,
+        to: '',
+      },
+    ],
+    where: 'nodes',
+    // Nothing has to fail for it.
+    faults: ['recorder-pause'],
+  },
+  retire: {
+    does: 'The token before the present one stays good.',
+    edits: [{ file: 'packages/redis/lua/retire-token.lua', from: "user.previousToken = '-'", to: '' }],
+    where: 'nodes',
+    faults: ['recorder-pause'],
+  },
 };

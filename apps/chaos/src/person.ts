@@ -1,7 +1,19 @@
 import type { Participant } from './participant.ts';
 import type { Random } from './random.ts';
 
-type Act = 'nothing' | 'hesitate' | 'search' | 'skip' | 'end' | 'send' | 'burst' | 'drop' | 'reload' | 'leave';
+type Act =
+  | 'nothing'
+  | 'hesitate'
+  | 'search'
+  | 'skip'
+  | 'end'
+  | 'send'
+  | 'burst'
+  | 'drop'
+  | 'reload'
+  | 'copy'
+  | 'betray'
+  | 'leave';
 
 const burst = 5;
 
@@ -69,6 +81,8 @@ export class Person {
         ['end', 4 * r],
         ['drop', 2 * r],
         ['reload', r],
+        ['copy', 0.3 * r],
+        ['betray', 0.3 * r],
       ] as [Act, number][],
       paired: [
         ['send', 80],
@@ -78,6 +92,8 @@ export class Person {
         ['end', 4 * r],
         ['drop', 4 * r],
         ['reload', 2 * r],
+        ['copy', 0.3 * r],
+        ['betray', 0.3 * r],
         ['leave', r],
       ] as [Act, number][],
     }[state];

@@ -35,6 +35,7 @@ export function report({ timeline, violations, excused, toldDelays }: Verdict): 
     '',
     `${faults.filter(({ part }) => !part).length} faults, ${users.size} users, ${sessions.size} sessions, ${messages} messages shown.`,
     `Longest until told that a chat is over, where no other fault hindered: ${worst(toldDelays)}.`,
+    tokenFigures(timeline),
     recordingFigures(timeline),
     ...(stalls.length > 0
       ? [`This process itself stood still ${stalls.length} times, at worst for ${worst(stalls)}.`]
@@ -60,6 +61,21 @@ export function explain({ timeline, violations }: Verdict): string {
   });
   const more = violations.length - shown.length;
   return [...shown, ...(more > 0 ? [`… and ${more} more.`] : [])].join('\n\n');
+}
+
+/** How often two connections had one token, and somebody an old one. */
+function tokenFigures({ users }: Verdict['timeline']): string {
+  const events = [...users.values()].flatMap(user => user.events);
+  const closings = [...users.values()].flatMap(({ events, ups }) =>
+    events.flatMap(event => {
+      const up = event.kind === 'closed' && event.how === 'replaced' && ups.findLast(({ at }) => at <= event.at);
+      const copied = up && events.findLast(({ kind, at }) => kind === 'copied' && at <= event.at);
+      return up && copied && up.at >= copied.at ? [{ ms: event.at - up.at }] : [];
+    }),
+  );
+  const copies = events.filter(({ kind }) => kind === 'copied').length;
+  const shown = events.filter(({ kind }) => kind === 'stranger').length;
+  return `${copies} tabs were copied, and the first one was closed at most ${worst(closings)} after the copy was there; an old token was shown ${shown} times.`;
 }
 
 /** What became of the facts for PostgreSQL. */

@@ -35,7 +35,9 @@ export interface UserTimeline {
   events: HistoryEvent[];
   stays: Stay[];
   /** Messages that were shown while the user was not in their session, and where it was. */
-  strays: { at: number; from: string; session: string; n: number; now: string | undefined }[];
+  strays: (Pick<Extract<HistoryEvent, { kind: 'shown' }>, 'at' | 'from' | 'session' | 'n' | 'late'> & {
+    now: string | undefined;
+  })[];
   goneAt: number | undefined;
   /** Whether it was waiting when it was gone. */
   goneWaiting: boolean;
@@ -293,9 +295,11 @@ class Walker {
     }
   }
 
-  #shown({ at, from, session, n }: Extract<HistoryEvent, { kind: 'shown' }>): void {
-    if (this.#stay?.session === session) return;
-    this.#user.strays.push({ at, from, session, n, now: this.#stay?.session });
+  #shown({ at, from, session, n, late }: Extract<HistoryEvent, { kind: 'shown' }>): void {
+    // A tab that was copied may not yet know what its copy has done.
+    const isKnown = late && this.#user.stays.some(stay => stay.session === session);
+    if (this.#stay?.session === session || isKnown) return;
+    this.#user.strays.push({ at, from, session, n, ...(late && { late }), now: this.#stay?.session });
   }
 
   #up({ at, node, state }: Extract<HistoryEvent, { kind: 'up' }>): void {
