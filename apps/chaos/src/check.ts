@@ -3,6 +3,7 @@ import { checkComplaints } from './checks/complaints.ts';
 import { checkEnded } from './checks/ended.ts';
 import { checkLeftovers } from './checks/leftovers.ts';
 import { checkMessages } from './checks/messages.ts';
+import { checkOvertaken } from './checks/overtaken.ts';
 import { checkReceipts } from './checks/receipts.ts';
 import { checkResumed } from './checks/resumed.ts';
 import { checkRows } from './checks/rows.ts';
@@ -38,6 +39,7 @@ export function check(history: History): Verdict {
     ...checkReceipts(timeline),
     ...checkEnded(timeline, excuse),
     ...checkResumed(timeline, excuse),
+    ...checkOvertaken(timeline),
     ...checkTokens(timeline, excuse),
     ...checkSilence(timeline, excuse),
     ...checkRows(timeline, excuse),

@@ -107,6 +107,19 @@ local partner, before = partnerOf(user), user.node`,
     where: 'nodes',
     faults: ['rolling-restart'],
   },
+  place: {
+    does: 'Whoever waits and connects again is not in the queue any more.',
+    edits: [
+      {
+        file: 'packages/redis/lua/resume-user.lua',
+        from: "if user.state == 'w' then redis.call('ZADD', queueKey, user.since, user.userId) end",
+        to: '',
+      },
+    ],
+    where: 'nodes',
+    // Nothing has to fail for it.
+    faults: ['recorder-pause'],
+  },
   replace: {
     does: 'Of two connections with one token the older one stays open.',
     edits: [
@@ -118,7 +131,6 @@ local partner, before = partnerOf(user), user.node`,
       },
     ],
     where: 'nodes',
-    // Nothing has to fail for it.
     faults: ['recorder-pause'],
   },
   retire: {

@@ -1,3 +1,4 @@
+import type { Lulls } from './lulls.ts';
 import type { Participant } from './participant.ts';
 import type { Random } from './random.ts';
 
@@ -16,6 +17,15 @@ type Act =
   | 'leave';
 
 const burst = 5;
+/** So much more often whoever waits in a lull loses the connection, loads the page again, or copies the tab. */
+const moreInLulls = 10;
+
+export interface PersonOptions {
+  participant: Participant;
+  random: Random;
+  actsPerSecond: number;
+  lulls: Pick<Lulls, 'isNow'>;
+}
 
 /**
  * Uses a client as people do, at random times and without waiting for what comes of it. Some people are restless, and
@@ -25,14 +35,16 @@ export class Person {
   readonly participant: Participant;
   readonly #random: Random;
   readonly #actsPerSecond: number;
+  readonly #lulls: Pick<Lulls, 'isNow'>;
   /** From 0.01, who hardly ever leaves a chat, to 1. Half of the people are below 0.08. */
   readonly #restlessness: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(participant: Participant, random: Random, actsPerSecond: number) {
+  constructor({ participant, random, actsPerSecond, lulls }: PersonOptions) {
     this.participant = participant;
     this.#random = random;
     this.#actsPerSecond = actsPerSecond;
+    this.#lulls = lulls;
     this.#restlessness = 0.01 + 0.99 * random.next() ** 4;
   }
 
@@ -66,6 +78,8 @@ export class Person {
 
   #choose(state: 'idle' | 'waiting' | 'paired'): Act {
     const r = this.#restlessness;
+    const leaves = this.#lulls.isNow ? 0 : r;
+    const stumbles = this.#lulls.isNow ? moreInLulls * r : r;
     const weights: [Act, number][] = {
       idle: [
         ['search', 75],
@@ -78,23 +92,23 @@ export class Person {
       waiting: [
         ['nothing', 90],
         ['search', 3],
-        ['end', 4 * r],
-        ['drop', 2 * r],
-        ['reload', r],
-        ['copy', 0.3 * r],
-        ['betray', 0.3 * r],
+        ['end', 4 * leaves],
+        ['drop', 2 * stumbles],
+        ['reload', stumbles],
+        ['copy', 0.3 * stumbles],
+        ['betray', 0.3 * stumbles],
       ] as [Act, number][],
       paired: [
         ['send', 80],
         ['burst', 4],
-        ['skip', 8 * r],
-        ['hesitate', 2 * r],
-        ['end', 4 * r],
+        ['skip', 8 * leaves],
+        ['hesitate', 2 * leaves],
+        ['end', 4 * leaves],
         ['drop', 4 * r],
         ['reload', 2 * r],
         ['copy', 0.3 * r],
         ['betray', 0.3 * r],
-        ['leave', r],
+        ['leave', leaves],
       ] as [Act, number][],
     }[state];
     let left = this.#random.next() * weights.reduce((sum, [, weight]) => sum + weight, 0);

@@ -63,6 +63,7 @@ onLinux('the chaos harness', () => {
     ['order', 'delivered but lost'],
     ['resume', 'ended for nothing'],
     // People do not do this often.
+    ['place', 'overtaken', '--rate', '20'],
     ['replace', 'not replaced', '--rate', '20'],
     ['retire', 'old token', '--rate', '20'],
   ])(
