@@ -17,13 +17,13 @@ export function checkOvertaken(timeline: Timeline): Violation[] {
   for (const user of timeline.users.values()) {
     for (const [from, to] of user.waits) {
       if (to - from < worthLookingMs) continue;
-      const hindrances = hindrancesOf(user, timeline);
+      const notThere = timesNotThere(user, timeline);
       const overtaking = pairs.filter(
         ({ at, since, users }) =>
           since >= from + blurMs &&
           at <= to - blurMs &&
           !users.includes(lastPartnerOf(user, from, timeline)) &&
-          !hindrances.some(([start, end]) => start <= at && end >= at),
+          !notThere.some(([start, end]) => start <= at && end >= at),
       );
       if (overtaking.length <= mostOvertakings) continue;
       const text = `${user.user} waited for ${((to - from) / 1000).toFixed(1)} s, while ${overtaking.length} pairs were made of users who came later.`;
@@ -65,7 +65,7 @@ function lastPartnerOf(user: UserTimeline, at: number, { sessions }: Timeline): 
 }
 
 /** When the user was not there to be paired, or the registry may not have known that they were, or they not of the match. */
-function hindrancesOf(user: UserTimeline, timeline: Timeline): [from: number, to: number][] {
+function timesNotThere(user: UserTimeline, timeline: Timeline): [from: number, to: number][] {
   const { faults, history } = timeline;
   const { leaseMs, boundMs } = history.settings;
   const touched = faults.flatMap(fault => {
