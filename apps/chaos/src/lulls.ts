@@ -1,11 +1,11 @@
 import type { Random } from './random.ts';
 
 const everyMs: [number, number] = [8000, 16_000];
-const lastMs: [number, number] = [2000, 5000];
+const lastMs: [number, number] = [3000, 6000];
 
 /**
- * Times in which nobody leaves a chat. Who looks for a partner is paired at once otherwise; in a lull whoever is left over
- * waits for a while.
+ * Times in which nobody leaves a chat, and few look for a partner: they wait for a while for each other. At other times they
+ * are paired at once.
  */
 export class Lulls {
   readonly #random: Random;

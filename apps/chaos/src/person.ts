@@ -19,6 +19,8 @@ type Act =
 const burst = 5;
 /** So much more often whoever waits in a lull loses the connection, loads the page again, or copies the tab. */
 const moreInLulls = 10;
+/** And so much less often whoever is idle looks for a partner. */
+const seekInLulls = 0.015;
 
 export interface PersonOptions {
   participant: Participant;
@@ -78,13 +80,13 @@ export class Person {
 
   #choose(state: 'idle' | 'waiting' | 'paired'): Act {
     const r = this.#restlessness;
-    const leaves = this.#lulls.isNow ? 0 : r;
-    const stumbles = this.#lulls.isNow ? moreInLulls * r : r;
+    const { isNow } = this.#lulls;
+    const [leaves, stumbles, seeks] = isNow ? [0, moreInLulls * r, seekInLulls] : [r, r, 1];
     const weights: [Act, number][] = {
       idle: [
-        ['search', 75],
-        ['hesitate', 10],
-        ['nothing', 10],
+        ['search', 75 * seeks],
+        ['hesitate', 10 * seeks],
+        ['nothing', 95 - 85 * seeks],
         ['drop', 2 * r],
         ['reload', r],
         ['leave', 2 * r],
@@ -104,8 +106,8 @@ export class Person {
         ['skip', 8 * leaves],
         ['hesitate', 2 * leaves],
         ['end', 4 * leaves],
-        ['drop', 4 * r],
-        ['reload', 2 * r],
+        ['drop', 4 * leaves],
+        ['reload', 2 * leaves],
         ['copy', 0.3 * r],
         ['betray', 0.3 * r],
         ['leave', leaves],

@@ -154,6 +154,8 @@ export class ResumingParticipant implements Participant {
     on('partnerAway', ({ sessionId }) => diary.away(sessionId));
     on('partnerBack', ({ sessionId }) => diary.back(sessionId));
     on('partnerLeft', ({ sessionId, reason }) => {
+      // A copy is told of a session that had ended for the tab that was copied.
+      if (this.#reloaded && sessionId !== this.#session) return;
       // It may be the session of the user whom this one replaces, because it could not be resumed.
       if (this.#known) diary.over(sessionId, reason);
       this.#session = undefined;
