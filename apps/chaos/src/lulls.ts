@@ -4,8 +4,7 @@ const everyMs: [number, number] = [8000, 16_000];
 const lastMs: [number, number] = [3000, 6000];
 
 /**
- * Times in which nobody leaves a chat, and few look for a partner: they wait for a while for each other. At other times they
- * are paired at once.
+ * Times in which few look for a partner, so that they wait for each other for a while. At other times they are paired at once.
  */
 export class Lulls {
   readonly #random: Random;

@@ -20,7 +20,7 @@ const burst = 5;
 /** So much more often whoever waits in a lull loses the connection, loads the page again, or copies the tab. */
 const moreInLulls = 10;
 /** And so much less often whoever is idle looks for a partner. */
-const seekInLulls = 0.015;
+const seekInLulls = 0.004;
 
 export interface PersonOptions {
   participant: Participant;
@@ -81,7 +81,7 @@ export class Person {
   #choose(state: 'idle' | 'waiting' | 'paired'): Act {
     const r = this.#restlessness;
     const { isNow } = this.#lulls;
-    const [leaves, stumbles, seeks] = isNow ? [0, moreInLulls * r, seekInLulls] : [r, r, 1];
+    const [hurries, stumbles, seeks] = isNow ? [0, moreInLulls * r, seekInLulls] : [r, r, 1];
     const weights: [Act, number][] = {
       idle: [
         ['search', 75 * seeks],
@@ -94,7 +94,7 @@ export class Person {
       waiting: [
         ['nothing', 90],
         ['search', 3],
-        ['end', 4 * leaves],
+        ['end', 4 * hurries],
         ['drop', 2 * stumbles],
         ['reload', stumbles],
         ['copy', 0.3 * stumbles],
@@ -103,14 +103,14 @@ export class Person {
       paired: [
         ['send', 80],
         ['burst', 4],
-        ['skip', 8 * leaves],
-        ['hesitate', 2 * leaves],
-        ['end', 4 * leaves],
-        ['drop', 4 * leaves],
-        ['reload', 2 * leaves],
+        ['skip', 8 * hurries],
+        ['hesitate', 2 * hurries],
+        ['end', 4 * r],
+        ['drop', 4 * r],
+        ['reload', 2 * r],
         ['copy', 0.3 * r],
         ['betray', 0.3 * r],
-        ['leave', leaves],
+        ['leave', r],
       ] as [Act, number][],
     }[state];
     let left = this.#random.next() * weights.reduce((sum, [, weight]) => sum + weight, 0);
