@@ -17,6 +17,8 @@ type Act =
   | 'leave';
 
 const burst = 5;
+/** The weight of what also calm people do now and then: their tabs stay open, and so show what becomes of them. */
+const rarely = 0.08;
 /** So much more often whoever waits in a lull loses the connection, loads the page again, or copies the tab. */
 const moreInLulls = 10;
 /** And so much less often whoever is idle looks for a partner. */
@@ -108,8 +110,8 @@ export class Person {
         ['end', 4 * r],
         ['drop', 4 * r],
         ['reload', 2 * r],
-        ['copy', 0.3 * r],
-        ['betray', 0.3 * r],
+        ['copy', rarely],
+        ['betray', rarely],
         ['leave', r],
       ] as [Act, number][],
     }[state];
