@@ -19,8 +19,8 @@ type Act =
 const burst = 5;
 /** The weight of what also calm people do now and then: their tabs stay open, and so show what becomes of them. */
 const rarely = 0.08;
-/** So much more often whoever waits in a lull loses the connection, loads the page again, or copies the tab. */
-const moreInLulls = 10;
+/** As often as if the person were so restless, whoever waits in a lull loses the connection, or loads the page again. */
+const stumblesInLulls = 2;
 /** And so much less often whoever is idle looks for a partner. */
 const seekInLulls = 0.004;
 
@@ -83,7 +83,7 @@ export class Person {
   #choose(state: 'idle' | 'waiting' | 'paired'): Act {
     const r = this.#restlessness;
     const { isNow } = this.#lulls;
-    const [hurries, stumbles, seeks] = isNow ? [0, moreInLulls * r, seekInLulls] : [r, r, 1];
+    const [hurries, stumbles, seeks] = isNow ? [0, stumblesInLulls, seekInLulls] : [r, r, 1];
     const weights: [Act, number][] = {
       idle: [
         ['search', 75 * seeks],
@@ -94,8 +94,8 @@ export class Person {
         ['leave', 2 * r],
       ] as [Act, number][],
       waiting: [
-        ['nothing', 90],
-        ['search', 3],
+        ['nothing', 92],
+        ['search', 1],
         ['end', 4 * hurries],
         ['drop', 2 * stumbles],
         ['reload', stumbles],
