@@ -2,7 +2,7 @@ import type { EndReason } from '@passerby/protocol';
 import type { ClientKind, FaultEvent, History, HistoryEvent, Operation, SessionRow } from './history.ts';
 
 /** What a client was told is refused may be carried out for so long. */
-const mayStillComeMs = 3000;
+export const mayStillComeMs = 3000;
 
 /** One user's time in one session, as its client saw it. */
 export interface Stay {

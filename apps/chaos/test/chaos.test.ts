@@ -63,9 +63,8 @@ onLinux('the chaos harness', () => {
     ['order', 'delivered but lost'],
     ['resume', 'ended for nothing'],
     // People do not do this often.
-    ['place', 'overtaken', '--rate', '20'],
-    ['replace', 'not replaced', '--rate', '20'],
-    ['retire', 'old token', '--rate', '20'],
+    ['replace', 'not replaced', '--people', '84', '--rate', '12', '--minutes', '0.5'],
+    ['retire', 'old token', '--people', '84', '--rate', '12', '--minutes', '0.5'],
   ])(
     'finds what is wrong without %s',
     async (name, violation, ...more) => {
