@@ -3,11 +3,13 @@ import { checkComplaints } from './checks/complaints.ts';
 import { checkEnded } from './checks/ended.ts';
 import { checkLeftovers } from './checks/leftovers.ts';
 import { checkMessages } from './checks/messages.ts';
+import { checkOvertaken } from './checks/overtaken.ts';
 import { checkReceipts } from './checks/receipts.ts';
 import { checkResumed } from './checks/resumed.ts';
 import { checkRows } from './checks/rows.ts';
 import { checkSessions } from './checks/sessions.ts';
 import { checkSilence } from './checks/silence.ts';
+import { checkTokens } from './checks/tokens.ts';
 import { checkTold } from './checks/told.ts';
 import type { History } from './history.ts';
 import { type Timeline, timelineOf, type Violation } from './timeline.ts';
@@ -37,6 +39,8 @@ export function check(history: History): Verdict {
     ...checkReceipts(timeline),
     ...checkEnded(timeline, excuse),
     ...checkResumed(timeline, excuse),
+    ...checkOvertaken(timeline),
+    ...checkTokens(timeline, excuse),
     ...checkSilence(timeline, excuse),
     ...checkRows(timeline, excuse),
     ...checkLeftovers(timeline),

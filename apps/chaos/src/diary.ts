@@ -1,5 +1,5 @@
 import type { Ack, EndReason } from '@passerby/protocol';
-import type { ClientKind, Operation, OperationName, Recording, State } from './history.ts';
+import type { ClientKind, Operation, OperationName, Recording, State, StrangerEvent } from './history.ts';
 
 /** What one person's client asks for and sees goes from here into the history. */
 export class Diary {
@@ -35,6 +35,25 @@ export class Diary {
     this.#recording.add({ kind: 'down', user: this.user, ...(why === 'reload' && { reload: true }) });
   }
 
+  copied(): void {
+    this.#recording.add({ kind: 'copied', user: this.user });
+  }
+
+  closed(how: 'replaced' | 'lost' | 'left'): void {
+    this.#recording.add({ kind: 'closed', user: this.user, how });
+  }
+
+  /** Somebody else shows a token of the user. */
+  stranger(): StrangerEvent {
+    return this.#recording.add<StrangerEvent>({ kind: 'stranger', user: this.user });
+  }
+
+  /** It is known whether the stranger was taken for the user. */
+  unmasked(stranger: StrangerEvent, resumed: boolean): void {
+    stranger.endedAt = this.#recording.now();
+    stranger.resumed = resumed;
+  }
+
   gone(how: 'left' | 'lost'): void {
     this.#recording.add({ kind: 'gone', user: this.user, how });
   }
@@ -60,10 +79,14 @@ export class Diary {
     return `${this.user}:${session}:${n}`;
   }
 
-  shown(text: string): void {
+  /** @param late in a tab that had been copied before */
+  shown(text: string, late = false): void {
     const [, from, session, n] = /^([\w.]+):([\w-]+):(\d+)$/.exec(text) ?? [];
     if (from !== undefined && session !== undefined && n !== undefined) {
-      this.#recording.add({ kind: 'shown', user: this.user, from, session, n: Number(n) });
+      this.#recording.add({
+        ...{ kind: 'shown', user: this.user, from, session, n: Number(n) },
+        ...(late && { late }),
+      });
     } else {
       this.complain(`${this.user} was shown a text that nobody wrote: ${JSON.stringify(text.slice(0, 100))}.`);
     }

@@ -9,26 +9,35 @@ import type { Random } from './random.ts';
 export class Door {
   readonly #proxy: FaultProxy;
   readonly #last: { node: string };
+  readonly #draw: () => ChatNode | undefined;
 
-  private constructor(proxy: FaultProxy, last: { node: string }) {
+  private constructor(proxy: FaultProxy, last: { node: string }, draw: () => ChatNode | undefined) {
     this.#proxy = proxy;
     this.#last = last;
+    this.#draw = draw;
   }
 
   static async open(nodes: readonly ChatNode[], random: Random): Promise<Door> {
     const last = { node: '' };
-    const proxy = await FaultProxy.listen(() => {
+    const draw = () => {
       const ready = nodes.filter(node => node.ready);
-      if (ready.length === 0) return undefined;
-      const node = random.pick(ready);
-      last.node = node.program.incarnation;
-      return node.port;
+      return ready.length === 0 ? undefined : random.pick(ready);
+    };
+    const proxy = await FaultProxy.listen(() => {
+      const node = draw();
+      if (node) last.node = node.program.incarnation;
+      return node?.port;
     });
-    return new Door(proxy, last);
+    return new Door(proxy, last, draw);
   }
 
   get url(): string {
     return `http://127.0.0.1:${this.#proxy.port}`;
+  }
+
+  /** Another way in, as somebody elsewhere has it: the address of a ready node, if there is one. */
+  get elsewhere(): string | undefined {
+    return this.#draw()?.url;
   }
 
   /** The process that the latest connection led to. */

@@ -53,6 +53,16 @@ export interface FaultEvent {
   part?: true;
 }
 
+/** Somebody else showed the token that the user had before the present one. */
+export interface StrangerEvent {
+  kind: 'stranger';
+  at: number;
+  user: string;
+  endedAt?: number;
+  /** Whether the server took them for the user; missing while nobody knows. */
+  resumed?: boolean;
+}
+
 export type HistoryEvent =
   | Operation
   | FaultEvent
@@ -67,8 +77,13 @@ export type HistoryEvent =
   | { kind: 'matched'; at: number; user: string; session: string }
   | { kind: 'over'; at: number; user: string; session: string; reason: EndReason }
   | { kind: 'away' | 'back'; at: number; user: string; session: string }
-  /** A message was shown to `user`; the rest is what its text says. */
-  | { kind: 'shown'; at: number; user: string; from: string; session: string; n: number }
+  /** The user's tab was copied: the copy connects with the same token while the first tab is still open. */
+  | { kind: 'copied'; at: number; user: string }
+  /** The first tab's connection is gone: it was told that it is `replaced`, or was `lost`, or the person `left` it. */
+  | { kind: 'closed'; at: number; user: string; how: 'replaced' | 'lost' | 'left' }
+  | StrangerEvent
+  /** A message was shown to `user`; the rest is what its text says. `late`: in a tab that had been copied before. */
+  | { kind: 'shown'; at: number; user: string; from: string; session: string; n: number; late?: true }
   /** The client of `user` says that this message was shown to the partner. */
   | { kind: 'delivered'; at: number; user: string; session: string; n: number }
   /** Something that must not happen at all, whatever else does: a sentence. */

@@ -107,4 +107,36 @@ local partner, before = partnerOf(user), user.node`,
     where: 'nodes',
     faults: ['rolling-restart'],
   },
+  place: {
+    does: 'Whoever waits and connects again is not in the queue any more.',
+    edits: [
+      {
+        file: 'packages/redis/lua/resume-user.lua',
+        from: "if user.state == 'w' then redis.call('ZADD', queueKey, user.since, user.userId) end",
+        to: '',
+      },
+    ],
+    where: 'nodes',
+    // Nothing has to fail for it.
+    faults: ['recorder-pause'],
+  },
+  replace: {
+    does: 'Of two connections with one token the older one stays open.',
+    edits: [
+      {
+        file: 'apps/chat-node/dist/socket-clients.js',
+        from: `socket?.emit('error', errorTexts.REPLACED, { code: 'REPLACED' });
+        socket?.disconnect(true);`,
+        to: '',
+      },
+    ],
+    where: 'nodes',
+    faults: ['recorder-pause'],
+  },
+  retire: {
+    does: 'The token before the present one stays good.',
+    edits: [{ file: 'packages/redis/lua/retire-token.lua', from: "user.previousToken = '-'", to: '' }],
+    where: 'nodes',
+    faults: ['recorder-pause'],
+  },
 };

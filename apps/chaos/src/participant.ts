@@ -16,6 +16,10 @@ export interface Participant {
   drop(): void;
   /** The page is loaded again: a client begins anew, with what it has stored. */
   reload(): void;
+  /** The tab is copied, with all that it has stored, and the person goes on in the copy. The first one stays open. */
+  copy(): void;
+  /** Somebody else, who has got hold of the token that the user had before the present one, shows it. */
+  betray(): void;
   /** Leaves for good. */
   leave(): void;
 }

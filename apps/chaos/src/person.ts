@@ -1,9 +1,35 @@
+import type { Lulls } from './lulls.ts';
 import type { Participant } from './participant.ts';
 import type { Random } from './random.ts';
 
-type Act = 'nothing' | 'hesitate' | 'search' | 'skip' | 'end' | 'send' | 'burst' | 'drop' | 'reload' | 'leave';
+type Act =
+  | 'nothing'
+  | 'hesitate'
+  | 'search'
+  | 'skip'
+  | 'end'
+  | 'send'
+  | 'burst'
+  | 'drop'
+  | 'reload'
+  | 'copy'
+  | 'betray'
+  | 'leave';
 
 const burst = 5;
+/** The weight of what also calm people do now and then: their tabs stay open, and so show what becomes of them. */
+const rarely = 0.08;
+/** As often as if the person were so restless, whoever waits in a lull loses the connection, or loads the page again. */
+const stumblesInLulls = 2;
+/** And so much less often whoever is idle looks for a partner. */
+const seekInLulls = 0.004;
+
+export interface PersonOptions {
+  participant: Participant;
+  random: Random;
+  actsPerSecond: number;
+  lulls: Pick<Lulls, 'isNow'>;
+}
 
 /**
  * Uses a client as people do, at random times and without waiting for what comes of it. Some people are restless, and
@@ -13,14 +39,16 @@ export class Person {
   readonly participant: Participant;
   readonly #random: Random;
   readonly #actsPerSecond: number;
+  readonly #lulls: Pick<Lulls, 'isNow'>;
   /** From 0.01, who hardly ever leaves a chat, to 1. Half of the people are below 0.08. */
   readonly #restlessness: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(participant: Participant, random: Random, actsPerSecond: number) {
+  constructor({ participant, random, actsPerSecond, lulls }: PersonOptions) {
     this.participant = participant;
     this.#random = random;
     this.#actsPerSecond = actsPerSecond;
+    this.#lulls = lulls;
     this.#restlessness = 0.01 + 0.99 * random.next() ** 4;
   }
 
@@ -54,30 +82,36 @@ export class Person {
 
   #choose(state: 'idle' | 'waiting' | 'paired'): Act {
     const r = this.#restlessness;
+    const { isNow } = this.#lulls;
+    const [hurries, stumbles, seeks] = isNow ? [0, stumblesInLulls, seekInLulls] : [r, r, 1];
     const weights: [Act, number][] = {
       idle: [
-        ['search', 75],
-        ['hesitate', 10],
-        ['nothing', 10],
+        ['search', 75 * seeks],
+        ['hesitate', 10 * seeks],
+        ['nothing', 95 - 85 * seeks],
         ['drop', 2 * r],
         ['reload', r],
         ['leave', 2 * r],
       ] as [Act, number][],
       waiting: [
-        ['nothing', 90],
-        ['search', 3],
-        ['end', 4 * r],
-        ['drop', 2 * r],
-        ['reload', r],
+        ['nothing', 92],
+        ['search', 1],
+        ['end', 4 * hurries],
+        ['drop', 2 * stumbles],
+        ['reload', stumbles],
+        ['copy', 0.3 * stumbles],
+        ['betray', 0.3 * stumbles],
       ] as [Act, number][],
       paired: [
         ['send', 80],
         ['burst', 4],
-        ['skip', 8 * r],
-        ['hesitate', 2 * r],
+        ['skip', 8 * hurries],
+        ['hesitate', 2 * hurries],
         ['end', 4 * r],
         ['drop', 4 * r],
         ['reload', 2 * r],
+        ['copy', rarely],
+        ['betray', rarely],
         ['leave', r],
       ] as [Act, number][],
     }[state];

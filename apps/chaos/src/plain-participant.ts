@@ -104,6 +104,11 @@ export class PlainParticipant implements Participant {
     this.leave();
   }
 
+  /** Without a token, the copy is just somebody else. */
+  copy(): void {}
+
+  betray(): void {}
+
   leave(): void {
     this.#end('left');
   }

@@ -5,6 +5,7 @@ import type { Violation } from './timeline.ts';
 const mostViolations = 12;
 const mostEvents = 16;
 const aroundMs = 3000;
+const longWaitMs = 1000;
 /** So many facts wait for the next batch at any time. */
 const fewFacts = 20;
 /** What happens this long after a fault was healed still counts to it. */
@@ -35,6 +36,8 @@ export function report({ timeline, violations, excused, toldDelays }: Verdict): 
     '',
     `${faults.filter(({ part }) => !part).length} faults, ${users.size} users, ${sessions.size} sessions, ${messages} messages shown.`,
     `Longest until told that a chat is over, where no other fault hindered: ${worst(toldDelays)}.`,
+    tokenFigures(timeline),
+    waitingFigures(timeline),
     recordingFigures(timeline),
     ...(stalls.length > 0
       ? [`This process itself stood still ${stalls.length} times, at worst for ${worst(stalls)}.`]
@@ -60,6 +63,34 @@ export function explain({ timeline, violations }: Verdict): string {
   });
   const more = violations.length - shown.length;
   return [...shown, ...(more > 0 ? [`… and ${more} more.`] : [])].join('\n\n');
+}
+
+/** How often two connections had one token, and somebody an old one. */
+function tokenFigures({ users }: Verdict['timeline']): string {
+  const events = [...users.values()].flatMap(user => user.events);
+  const closings = [...users.values()].flatMap(({ events, ups }) =>
+    events.flatMap(event => {
+      const up = event.kind === 'closed' && event.how === 'replaced' && ups.findLast(({ at }) => at <= event.at);
+      const copied = up && events.findLast(({ kind, at }) => kind === 'copied' && at <= event.at);
+      return up && copied && up.at >= copied.at ? [{ ms: event.at - up.at }] : [];
+    }),
+  );
+  const copies = events.filter(({ kind }) => kind === 'copied').length;
+  const shown = events.filter(({ kind }) => kind === 'stranger').length;
+  return `${copies} tabs were copied, and the first one was closed at most ${worst(closings)} after the copy was there; an old token was shown ${shown} times.`;
+}
+
+/** How long users waited for a partner, and how often they lost the connection meanwhile. */
+function waitingFigures({ users }: Verdict['timeline']): string {
+  const waits = [...users.values()].flatMap(({ waits, downs }) =>
+    waits.map(([from, to]) => ({
+      ms: to - from,
+      downs: downs.filter(([at, until]) => at >= from && until < to).length,
+    })),
+  );
+  const long = waits.filter(({ ms }) => ms >= longWaitMs).length;
+  const downs = waits.reduce((sum, wait) => sum + wait.downs, 0);
+  return `${long} times somebody waited for more than ${longWaitMs / 1000} s, at most for ${worst(waits)}; ${downs} times somebody was away and still waited when back.`;
 }
 
 /** What became of the facts for PostgreSQL. */

@@ -1,36 +1,16 @@
-import { type Chat, ChatError, type ChatEvents, type ChatStorage, connect, type OwnMessage } from '@passerby/client';
+import { type Chat, ChatError, type ChatEvents, connect, type OwnMessage } from '@passerby/client';
 import type { Welcome } from '@passerby/protocol';
 import type { Diary } from './diary.ts';
 import type { Door } from './door.ts';
 import type { Operation } from './history.ts';
+import { PageStorage } from './page-storage.ts';
 import type { Participant } from './participant.ts';
 import { peekingTransport } from './peeking-transport.ts';
 import { answerWithinMs } from './plain-participant.ts';
+import { showToken } from './show-token.ts';
 
-/** What a page keeps in its `sessionStorage`. */
-class Storage implements ChatStorage {
-  readonly #items: Map<string, string>;
-
-  constructor(items: Iterable<[string, string]> = []) {
-    this.#items = new Map(items);
-  }
-
-  copy(): Storage {
-    return new Storage(this.#items);
-  }
-
-  getItem(key: string): string | null {
-    return this.#items.get(key) ?? null;
-  }
-
-  setItem(key: string, value: string): void {
-    this.#items.set(key, value);
-  }
-
-  removeItem(key: string): void {
-    this.#items.delete(key);
-  }
-}
+/** Until a node that has heard of a client has made the token before the client's present one worthless. */
+const knownWithinMs = 1500;
 
 /** A client that resumes: the client library. It connects again by itself, until it leaves. */
 export class ResumingParticipant implements Participant {
@@ -41,7 +21,17 @@ export class ResumingParticipant implements Participant {
   /** Commands that are not done yet. */
   readonly #commands = new Set<{ operation: Operation; askedAt: number }>();
   #chat: Chat | undefined;
-  #storage = new Storage();
+  /** The tab that was copied, as long as it is open. It is the user's until the copy, or the word of it, is there. */
+  #original: Chat | undefined;
+  /** The copy, until then. */
+  #copy: Chat | undefined;
+  #storage = new PageStorage();
+  /** The token, and the one before it. */
+  #tokens: [present: string, before?: string] | undefined;
+  /** Whether the server has heard of the client since it gave it the present token. */
+  #heard = false;
+  /** Whether a stranger, who is about to show the token before the present one, was taken for the user. */
+  #stranger: Promise<boolean | undefined> | undefined;
   /** The page was loaded again, and does not know yet where it is. */
   #reloaded = false;
   #connecting: Operation | undefined;
@@ -58,6 +48,7 @@ export class ResumingParticipant implements Participant {
 
   get state(): Participant['state'] {
     if (!this.#chat) return 'gone';
+    if (this.#copy) return 'connecting';
     const { connection, state } = this.#chat;
     if (connection === 'connecting') return 'connecting';
     return connection === 'connected' ? state : 'away';
@@ -68,9 +59,9 @@ export class ResumingParticipant implements Participant {
     diary.newUser();
     this.#known = false;
     this.#connecting = diary.ask('connect');
-    this.#storage = new Storage();
+    this.#storage = new PageStorage();
     this.#reloaded = false;
-    this.#open();
+    this.#chat = this.#open();
   }
 
   reload(): void {
@@ -78,29 +69,67 @@ export class ResumingParticipant implements Participant {
     // Before the first welcome there is nothing to go on with.
     if (!chat || this.#connecting) return;
     // What the page that is left would still say goes nowhere.
-    this.#door.lose();
+    this.drop();
     this.#storage = this.#storage.copy();
     this.#chat = undefined;
     chat.close();
+    this.#becomeAnotherPage();
+    this.#chat = this.#open();
+  }
+
+  copy(): void {
+    if (this.#chat?.connection !== 'connected' || this.#connecting || this.#original) return;
+    this.#diary.copied();
+    this.#original = this.#chat;
+    this.#storage = this.#storage.copy();
+    this.#copy = this.#open();
+  }
+
+  /** From now on the copy is the user's page. */
+  #moveToCopy(): void {
+    this.#chat = this.#copy;
+    this.#copy = undefined;
+    this.#becomeAnotherPage();
+  }
+
+  /** The tab that was copied does not try to come back: it would win against the copy. */
+  #closeOriginal(how: 'replaced' | 'lost' | 'left'): void {
+    const original = this.#original;
+    if (!original) return;
+    this.#original = undefined;
+    this.#diary.closed(how);
+    if (this.#copy) this.#moveToCopy();
+    original.close();
+  }
+
+  #becomeAnotherPage(): void {
     this.#giveUpCommands();
     this.#upAt = Number.POSITIVE_INFINITY;
     this.#diary.down('reload');
     this.#reloaded = true;
-    this.#open();
   }
 
-  #open(): void {
+  #open(): Chat {
     const diary = this.#diary;
     const transport = peekingTransport((socketId, welcome) => {
+      if (this.#copy === chat) this.#moveToCopy();
       if (this.#chat === chat) this.#welcomed(socketId, welcome);
     });
     const chat = connect(this.#door.url, { storage: this.#storage, socketOptions: { transports: [transport] } });
-    this.#chat = chat;
     const on = <Name extends keyof ChatEvents>(event: Name, listener: (...args: ChatEvents[Name]) => void) => {
       chat.on(event, (...args) => {
         if (this.#chat === chat) listener(...args);
       });
     };
+    chat.on('connection', (status, error) => {
+      if (this.#original === chat && status === 'closed') {
+        this.#closeOriginal(error?.code === 'REPLACED' ? 'replaced' : 'lost');
+      } else if (this.#original === chat && status === 'reconnecting') this.#closeOriginal('lost');
+    });
+    chat.on('message', ({ message }) => {
+      const late = this.#original === chat;
+      if (late || this.#chat === chat) diary.shown(message, late);
+    });
     on('connection', (status, error) => {
       if (status === 'reconnecting') {
         this.#upAt = Number.POSITIVE_INFINITY;
@@ -109,7 +138,10 @@ export class ResumingParticipant implements Participant {
         if (this.#reloaded) this.#isStillIn(chat.session?.sessionId);
         this.#reloaded = false;
       } else if (status === 'closed') {
-        diary.complain(`The chat of ${diary.user} was closed for good: ${error?.code}.`);
+        const complaint = `The chat of ${diary.user} was closed for good: ${error?.code}.`;
+        const isReplaced = this.#stranger !== undefined && error?.code === 'REPLACED';
+        if (isReplaced) void this.#stranger?.then(resumed => resumed === false && diary.complain(complaint));
+        else diary.complain(complaint);
         this.#end('lost');
       }
     });
@@ -119,15 +151,20 @@ export class ResumingParticipant implements Participant {
       this.#sent = 0;
       diary.matched(sessionId);
     });
-    on('message', ({ message }) => diary.shown(message));
     on('partnerAway', ({ sessionId }) => diary.away(sessionId));
     on('partnerBack', ({ sessionId }) => diary.back(sessionId));
     on('partnerLeft', ({ sessionId, reason }) => {
+      // A copy is told of a session that had ended for the tab that was copied.
+      if (this.#reloaded && sessionId !== this.#session) return;
       // It may be the session of the user whom this one replaces, because it could not be resumed.
       if (this.#known) diary.over(sessionId, reason);
       this.#session = undefined;
     });
-    on('ownMessage', message => this.#progress(message));
+    on('ownMessage', message => {
+      // What a page that is closed gives up may be with its copy.
+      if (chat.connection !== 'closed') this.#progress(message);
+    });
+    return chat;
   }
 
   search(): void {
@@ -160,6 +197,23 @@ export class ResumingParticipant implements Participant {
 
   drop(): void {
     this.#door.lose();
+    this.#closeOriginal('left');
+  }
+
+  betray(): void {
+    const [, before] = this.#tokens ?? [];
+    const url = this.#door.elsewhere;
+    const isUsed = this.#heard && performance.now() - this.#upAt > knownWithinMs;
+    if (before === undefined || url === undefined || !isUsed || this.#stranger !== undefined) return;
+    const { user } = this.#diary;
+    const stranger = this.#diary.stranger();
+    this.#stranger = showToken(url, before, answerWithinMs);
+    void this.#stranger.then(resumed => {
+      this.#stranger = undefined;
+      if (resumed !== undefined) this.#diary.unmasked(stranger, resumed);
+      // And has left for the user.
+      if (resumed && this.#diary.user === user) this.#end('left');
+    });
   }
 
   leave(): void {
@@ -167,9 +221,12 @@ export class ResumingParticipant implements Participant {
   }
 
   /** A connection knows whose it is. The library does not yet know that it does. */
-  #welcomed(socketId: string, { resumed, state }: Welcome): void {
+  #welcomed(socketId: string, { token, resumed, state }: Welcome): void {
     const diary = this.#diary;
+    this.#tokens = [token, ...(resumed && this.#tokens ? [this.#tokens[0]] : [])] as [string, string?];
+    this.#heard = false;
     if (this.#known && !resumed) {
+      this.#closeOriginal('left');
       diary.gone('lost');
       this.#forget();
       diary.newUser();
@@ -200,6 +257,8 @@ export class ResumingParticipant implements Participant {
     give(chat).then(
       () => {
         if (!this.#commands.delete(command)) return;
+        // A skip may have been done without a question.
+        if (op !== 'skip') this.#heard = true;
         const sessionId = chat.session?.sessionId;
         const state = { state: chat.state, ...(sessionId !== undefined && { sessionId }) };
         this.#diary.answered(command.operation, { ok: true, ...state });
@@ -236,7 +295,10 @@ export class ResumingParticipant implements Participant {
     const operation = this.#sends.get(message.text);
     if (!operation?.session || operation.n === undefined) return;
     const open = operation.outcome === undefined;
-    if (open && (message.status === 'sent' || message.status === 'delivered')) this.#diary.settle(operation, 'ok');
+    if (open && (message.status === 'sent' || message.status === 'delivered')) {
+      this.#heard = true;
+      this.#diary.settle(operation, 'ok');
+    }
     if (message.status === 'delivered') this.#diary.delivered(operation.session, operation.n);
     if (open && message.status === 'failed') {
       this.#diary.settle(operation, message.maybeShown ? 'unknown' : 'failed', message.error?.code);
@@ -256,7 +318,11 @@ export class ResumingParticipant implements Participant {
   #end(how: 'left' | 'lost'): void {
     const chat = this.#chat;
     if (!chat) return;
+    const copy = this.#copy;
     this.#chat = undefined;
+    this.#copy = undefined;
+    copy?.close();
+    this.#closeOriginal('left');
     if (this.#connecting) this.#diary.settle(this.#connecting, 'unknown', 'CONNECTION');
     this.#connecting = undefined;
     this.#diary.gone(how);

@@ -9,6 +9,7 @@ import { FaultSchedule } from './fault-schedule.ts';
 import { faultKinds } from './faults.ts';
 import { type History, Recording, type Settings } from './history.ts';
 import { logComplaints } from './logs.ts';
+import { Lulls } from './lulls.ts';
 import { mutations } from './mutations.ts';
 import type { Options } from './options.ts';
 import { Person } from './person.ts';
@@ -69,6 +70,7 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
   };
   const unwatch = watchStalls(recording);
   const over = new AbortController();
+  const lulls = new Lulls(seededRandom(options.seed));
   const doors: Door[] = [];
   let people: Person[] = [];
   const givenUp = new Promise<never>((_resolve, reject) => {
@@ -90,12 +92,13 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
           const diary = new Diary(recording, `p${index + 1}`, kind ?? 'plain');
           const participant =
             kind === 'resuming' ? new ResumingParticipant(door, diary) : new PlainParticipant(door, diary);
-          return new Person(participant, own, options.rate);
+          return new Person({ participant, random: own, actsPerSecond: options.rate, lulls });
         }),
       );
       recording.add({ kind: 'phase', phase: 'load' });
       void watchOutbox(world, recording, over.signal);
       for (const person of people) person.start();
+      lulls.start();
       const mutation = options.broken === undefined ? undefined : mutations[options.broken];
       const names = options.faults ?? mutation?.faults ?? Object.keys(faultKinds);
       const schedule = new FaultSchedule({ world, recording, random: forFaults, names, say });
@@ -121,6 +124,7 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
     throw error;
   } finally {
     unwatch();
+    lulls.stop();
     over.abort();
     for (const person of people) {
       person.stop();

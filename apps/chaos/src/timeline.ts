@@ -2,7 +2,7 @@ import type { EndReason } from '@passerby/protocol';
 import type { ClientKind, FaultEvent, History, HistoryEvent, Operation, SessionRow } from './history.ts';
 
 /** What a client was told is refused may be carried out for so long. */
-const mayStillComeMs = 3000;
+export const mayStillComeMs = 3000;
 
 /** One user's time in one session, as its client saw it. */
 export interface Stay {
@@ -35,10 +35,14 @@ export interface UserTimeline {
   events: HistoryEvent[];
   stays: Stay[];
   /** Messages that were shown while the user was not in their session, and where it was. */
-  strays: { at: number; from: string; session: string; n: number; now: string | undefined }[];
+  strays: (Pick<Extract<HistoryEvent, { kind: 'shown' }>, 'at' | 'from' | 'session' | 'n' | 'late'> & {
+    now: string | undefined;
+  })[];
   goneAt: number | undefined;
   /** Whether it was waiting when it was gone. */
   goneWaiting: boolean;
+  /** When it waited for sure, from and to; also while it had no connection, if it was back in time. */
+  waits: [from: number, to: number][];
   /** When it was told that it does not wait, though it had waited when it lost the connection. */
   lostPlaces: { downAt: number; at: number }[];
   /** When it got a connection, and to which node. */
@@ -168,7 +172,7 @@ export function restoredAt(fault: FaultEvent, node: string | undefined, { faults
 
 function newUser(user: string): UserTimeline {
   const nothing = { userId: undefined, client: 'plain' as const, goneAt: undefined, goneWaiting: false };
-  return { user, ...nothing, events: [], stays: [], strays: [], lostPlaces: [], ups: [], downs: [] };
+  return { user, ...nothing, events: [], stays: [], strays: [], waits: [], lostPlaces: [], ups: [], downs: [] };
 }
 
 function walk(user: UserTimeline): Violation[] {
@@ -204,6 +208,8 @@ class Walker {
   #downAt: number | undefined;
   /** It waits for sure: it was told so, and has asked for nothing since. */
   #hasPlace = false;
+  /** Since when it has been so, but for searches meanwhile, which change nothing. */
+  #waitsSince: number | undefined;
   /** What the last answer said, unless something came after it. */
   #waiting = false;
 
@@ -219,6 +225,8 @@ class Walker {
     else if (event.kind === 'down') this.#downAt ??= event.at;
     else if (event.kind === 'up') this.#up(event);
     else if (event.kind === 'gone') this.#gone(event.at);
+    const isSearch = event.kind === 'op' && event.op === 'search';
+    if (!this.#hasPlace && !isSearch) this.#waitsUntil(event.at);
   }
 
   answered(operation: Operation): void {
@@ -227,6 +235,7 @@ class Walker {
     // Asked for in the session before, perhaps, by a client that does not name it: this one may be left by it all the same.
     if (outcome !== 'ok' && (op === 'end' || op === 'skip') && this.#stay) this.#perhapsLeft = this.#stay;
     if (outcome === 'unknown' && op !== 'end') this.#perhapsWants = true;
+    if (outcome !== 'ok' || reply?.state !== 'waiting') this.#waitsUntil(endedAt);
     if (outcome !== 'ok' || !reply) return;
     this.#perhapsWants = false;
     const elsewhere = reply.state !== 'paired' || reply.sessionId !== this.#stay?.session;
@@ -236,6 +245,7 @@ class Walker {
     }
     this.#waiting = reply.state === 'waiting';
     this.#hasPlace = this.#waiting && this.#open.size === 0;
+    if (this.#hasPlace) this.#waitsSince ??= endedAt;
     if (!this.#mayBeMatched()) this.#wants = this.#waiting;
   }
 
@@ -293,9 +303,11 @@ class Walker {
     }
   }
 
-  #shown({ at, from, session, n }: Extract<HistoryEvent, { kind: 'shown' }>): void {
-    if (this.#stay?.session === session) return;
-    this.#user.strays.push({ at, from, session, n, now: this.#stay?.session });
+  #shown({ at, from, session, n, late }: Extract<HistoryEvent, { kind: 'shown' }>): void {
+    // A tab that was copied may not yet know what its copy has done.
+    const isKnown = late && this.#user.stays.some(stay => stay.session === session);
+    if (this.#stay?.session === session || isKnown) return;
+    this.#user.strays.push({ at, from, session, n, ...(late && { late }), now: this.#stay?.session });
   }
 
   #up({ at, node, state }: Extract<HistoryEvent, { kind: 'up' }>): void {
@@ -310,10 +322,17 @@ class Walker {
 
   #gone(at: number): void {
     if (this.#downAt !== undefined) this.#user.downs.push([this.#downAt, at]);
+    this.#waitsUntil(at);
     this.#user.goneAt = at;
     this.#user.goneWaiting = this.#waiting;
     if (this.#stay) this.#stay.goneAt = at;
     this.#stay = undefined;
+  }
+
+  /** It does not wait for sure any more, if it did. */
+  #waitsUntil(at: number): void {
+    if (this.#waitsSince !== undefined) this.#user.waits.push([this.#waitsSince, at]);
+    this.#waitsSince = undefined;
   }
 
   #mayBeMatched(): boolean {

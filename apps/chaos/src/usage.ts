@@ -11,6 +11,7 @@ Starts a cluster of real processes, lets people chat, does faults to it, and che
   --clients both  plain, resuming or both
   --out DIR       for the history and the logs of a failing run; a temporary folder otherwise
   --replay FILE   only checks the history in this file
-  --break NAME    makes something wrong on purpose: fencing, idempotence, order, resend or resume
+  --break NAME    makes something wrong on purpose: fencing, idempotence, order,
+                  place, replace, resend, resume or retire
 
 It ends with 0 if nothing was found, with 1 if something was, and with 2 if it could not run. See docs/reliability.md.`;

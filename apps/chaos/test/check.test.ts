@@ -241,6 +241,19 @@ describe('the checker', () => {
       expect(goodbye(22, 10_100).violations).toEqual([]);
       expect([...goodbye(22, 10_100).excused.values()]).toEqual([1]);
       expect(goodbye(31.1, 10_100).violations.map(({ check }) => check)).toEqual(['not told']);
+      const refused = (seconds: number, killed: number) =>
+        new WrittenHistory()
+          .comeToStay('ann', 'bob')
+          .pair('s', 2, 'ann', 'bob')
+          .ask({ user: 'ann', op: 'search', seconds, outcome: 'failed', code: 'UNAVAILABLE' })
+          .fault({ at: killed, healedAt: killed + 1000, name: 'node-kill', halts: ['node-1#1'] })
+          .add({ kind: 'gone', at: 10_000, user: 'ann', how: 'left' })
+          .over('s', 22, 'bob')
+          .phase('closing', 60)
+          .found();
+      expect(refused(8, 15_000)).toEqual([]);
+      expect(refused(8, 15_500)).toEqual(['not told']);
+      expect(refused(6, 15_000)).toEqual(['not told']);
       expect(goodbye(20.2, 11_100).violations.map(({ check }) => check)).toEqual(['not told']);
     });
 

@@ -47,12 +47,24 @@ export class WrittenHistory {
     return this.add({ kind: 'over', at: seconds * 1000, user, session, reason });
   }
 
+  /** Ann's tab, or another's, is copied, and the copy is there a moment later; what becomes of the first one is not said. */
+  copy(user: string, seconds: number, node = 'node-3#1'): this {
+    return this.add({ kind: 'copied', at: seconds * 1000, user })
+      .add({ kind: 'down', at: seconds * 1000 + 100, user, reload: true })
+      .add({ kind: 'up', at: seconds * 1000 + 100, user, node, state: 'paired' });
+  }
+
   send(user: string, session: string, n: number, seconds: number): this {
     return this.ask({ user, op: 'send', session, n, seconds });
   }
 
   show(user: string, from: string, session: string, n: number, seconds: number): this {
     return this.add({ kind: 'shown', at: seconds * 1000, user, from, session, n });
+  }
+
+  /** In a tab that had been copied before. */
+  showLate(user: string, from: string, session: string, n: number, seconds: number): this {
+    return this.add({ kind: 'shown', at: seconds * 1000, user, from, session, n, late: true });
   }
 
   /** Asks and gets the answer in the same moment, unless `details` say otherwise. */

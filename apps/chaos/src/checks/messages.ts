@@ -10,14 +10,22 @@ const justGoneMs = 2000;
 
 /** Messages are shown to the partner in their session, in order, once; and what must arrive arrives. */
 export function checkMessages(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
-  const { users, sessions } = timeline;
+  const { users, sessions, rows } = timeline;
   const violations: Violation[] = [];
   const violate = (at: number, check: string, text: string, ...between: string[]) =>
     void violations.push({ check, at, text, users: between });
-  const shown = new Set<string>();
+  /** When each was shown, but for what a tab showed that had been copied before. */
+  const shown = new Map<string, number>();
+  const shownLate = new Set<string>();
+  const wasShown = (message: string) => shown.has(message) || shownLate.has(message);
   const lastShown = new Map<string, { n: number; at: number }>();
-  for (const { user, events, strays } of users.values()) {
-    for (const { at, from, session, n, now } of strays) {
+  const lastInTab = new Map<string, number>();
+  for (const { user, userId, events, strays } of users.values()) {
+    let copiedAt = Number.NEGATIVE_INFINITY;
+    for (const { at, from, session, n, now, late } of strays) {
+      const row = rows.get(session);
+      // The match was told to a tab alone that had been copied, and was over before the copy was there.
+      if (late && (row?.userA === userId || row?.userB === userId)) continue;
       if (
         now !== undefined &&
         partnerOf(user, now, timeline)?.user === from &&
@@ -38,21 +46,33 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
       );
     }
     for (const event of events) {
+      if (event.kind === 'copied') copiedAt = event.at;
       if (event.kind !== 'shown') continue;
-      const { at, from, session, n } = event;
+      const { at, from, session, n, late } = event;
       const line = `${from} ${session} ${user}`;
+      const tab = late ? `${line} ${copiedAt}` : line;
       const partners = sessions.get(session)?.some(stay => stay.user === from);
       const what = `message ${n} of ${from} in session ${session}`;
       if (from === user || !partners)
         violate(at, 'wrong partner', `${user} was shown ${what}, who is not there.`, user);
       const last = lastShown.get(line)?.n ?? 0;
-      if (shown.has(`${line} ${n}`)) violate(at, 'repeated', `${user} was shown ${what} again.`, user, from);
-      else if (n < last) violate(at, 'order', `${user} was shown ${what} after message ${last}.`, user, from);
+      const inTab = lastInTab.get(tab) ?? 0;
+      const before = shown.get(`${line} ${n}`);
+      const isInBoth = late ? before !== undefined : shownLate.has(`${line} ${n}`);
+      const isRepeated = late
+        ? shownLate.has(`${tab} ${n}`) || (before !== undefined && before < copiedAt)
+        : before !== undefined;
+      if (isRepeated) violate(at, 'repeated', `${user} was shown ${what} again.`, user, from);
+      else if (n < inTab) violate(at, 'order', `${user} was shown ${what} after message ${inTab}.`, user, from);
       // Whoever resumes numbers the messages, and nobody shows one before those that come first.
       else if (n > last + 1 && users.get(from)?.client === 'resuming')
         violate(at, 'gap', `${user} was shown ${what} right after message ${last}.`, user, from);
+      if (isInBoth && !isRepeated)
+        excuse('messages shown in two tabs, because the one was copied before it showed them');
       lastShown.set(line, { n: Math.max(last, n), at });
-      shown.add(`${line} ${n}`);
+      lastInTab.set(tab, Math.max(inTab, n));
+      if (late) for (const each of [line, tab]) shownLate.add(`${each} ${n}`);
+      else shown.set(`${line} ${n}`, at);
     }
   }
   for (const { user, events } of users.values()) {
@@ -62,7 +82,7 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
       const { at, session, n } = event;
       const stays = sessions.get(session) ?? [];
       const partner = stays.find(stay => stay.user !== user);
-      if (partner && shown.has(`${user} ${session} ${partner.user} ${n}`)) continue;
+      if (partner && wasShown(`${user} ${session} ${partner.user} ${n}`)) continue;
       const who = partner?.user ?? 'the partner, whom nobody knows';
       const text = `Message ${n} of ${user} in session ${session}`;
       const other = partnerOf(user, session, timeline);

@@ -1,5 +1,5 @@
 import { toldBy } from '../deadline.ts';
-import { endOfStay, nodeAt, partnerOf, type Stay, type Timeline, type Violation } from '../timeline.ts';
+import { endOfStay, mayStillComeMs, nodeAt, partnerOf, type Stay, type Timeline, type Violation } from '../timeline.ts';
 
 /** What was on its way when a fault began may be lost with it. */
 const onItsWayMs = 1000;
@@ -117,13 +117,21 @@ function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
 }
 
 /** Whether the user said goodbye to a node that could not pass it on any more: it counts as away then. */
-function goodbyeWasLost({ user, goneAt = Infinity }: Stay, { users, faults }: Timeline): boolean {
-  const node = nodeAt(users.get(user), goneAt);
+function goodbyeWasLost({ user, goneAt = Infinity }: Stay, { users, faults, history }: Timeline): boolean {
+  const timeline = users.get(user);
+  const node = nodeAt(timeline, goneAt);
+  // A goodbye is passed on, at a heartbeat, when nothing that was refused before may still be carried out.
+  const isHeld = timeline?.events.some(
+    event =>
+      event.kind === 'op' &&
+      event.op !== 'send' &&
+      event.code === 'UNAVAILABLE' &&
+      event.outcome === 'failed' &&
+      (event.endedAt ?? 0) >= goneAt - mayStillComeMs,
+  );
+  const passedOnAt = goneAt + onItsWayMs + (isHeld ? mayStillComeMs + history.settings.leaseMs / 4 : 0);
   return faults.some(
     ({ at, healedAt = Infinity, halts, cuts }) =>
-      node !== undefined &&
-      [...halts, ...cuts].includes(node) &&
-      at <= goneAt + onItsWayMs &&
-      healedAt + onItsWayMs >= goneAt,
+      node !== undefined && [...halts, ...cuts].includes(node) && at <= passedOnAt && healedAt + onItsWayMs >= goneAt,
   );
 }

@@ -1,0 +1,36 @@
+import type { Random } from './random.ts';
+
+const everyMs: [number, number] = [8000, 16_000];
+const lastMs: [number, number] = [3000, 6000];
+
+/**
+ * Times in which few look for a partner, so that they wait for each other for a while. At other times they are paired at once.
+ */
+export class Lulls {
+  readonly #random: Random;
+  #timer: NodeJS.Timeout | undefined;
+  #isNow = false;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  get isNow(): boolean {
+    return this.#isNow;
+  }
+
+  start(): void {
+    this.#timer = setTimeout(
+      () => {
+        this.#isNow = !this.#isNow;
+        this.start();
+      },
+      this.#random.whole(...(this.#isNow ? lastMs : everyMs)),
+    );
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#isNow = false;
+  }
+}
