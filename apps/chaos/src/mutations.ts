@@ -16,6 +16,8 @@ export interface Mutation {
   where: 'nodes' | 'clients';
   /** What brings it to light. */
   faults: readonly string[];
+  /** What people do more often for it. */
+  often?: 'copy' | 'betray';
 }
 
 const present = 'then return { change(user, partnerOf(user)) } end';
@@ -132,11 +134,13 @@ local partner, before = partnerOf(user), user.node`,
     ],
     where: 'nodes',
     faults: ['recorder-pause'],
+    often: 'copy',
   },
   retire: {
     does: 'The token before the present one stays good.',
     edits: [{ file: 'packages/redis/lua/retire-token.lua', from: "user.previousToken = '-'", to: '' }],
     where: 'nodes',
     faults: ['recorder-pause'],
+    often: 'betray',
   },
 };

@@ -19,6 +19,8 @@ type Act =
 const burst = 5;
 /** The weight of what also calm people do now and then: their tabs stay open, and so show what becomes of them. */
 const rarely = 0.08;
+/** And of what is to be seen in a short run. */
+const often = 4;
 /** As often as if the person were so restless, whoever waits in a lull loses the connection, or loads the page again. */
 const stumblesInLulls = 2;
 /** And so much less often whoever is idle looks for a partner. */
@@ -29,6 +31,8 @@ export interface PersonOptions {
   random: Random;
   actsPerSecond: number;
   lulls: Pick<Lulls, 'isNow'>;
+  /** What the person does often, though people do not. */
+  often?: 'copy' | 'betray' | undefined;
 }
 
 /**
@@ -40,15 +44,17 @@ export class Person {
   readonly #random: Random;
   readonly #actsPerSecond: number;
   readonly #lulls: Pick<Lulls, 'isNow'>;
+  readonly #often: PersonOptions['often'];
   /** From 0.01, who hardly ever leaves a chat, to 1. Half of the people are below 0.08. */
   readonly #restlessness: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ participant, random, actsPerSecond, lulls }: PersonOptions) {
+  constructor({ participant, random, actsPerSecond, lulls, often }: PersonOptions) {
     this.participant = participant;
     this.#random = random;
     this.#actsPerSecond = actsPerSecond;
     this.#lulls = lulls;
+    this.#often = often;
     this.#restlessness = 0.01 + 0.99 * random.next() ** 4;
   }
 
@@ -110,8 +116,8 @@ export class Person {
         ['end', 4 * r],
         ['drop', 4 * r],
         ['reload', 2 * r],
-        ['copy', rarely],
-        ['betray', rarely],
+        ['copy', this.#often === 'copy' ? often : rarely],
+        ['betray', this.#often === 'betray' ? often : rarely],
         ['leave', r],
       ] as [Act, number][],
     }[state];

@@ -71,6 +71,7 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
   const unwatch = watchStalls(recording);
   const over = new AbortController();
   const lulls = new Lulls(seededRandom(options.seed));
+  const mutation = options.broken === undefined ? undefined : mutations[options.broken];
   const doors: Door[] = [];
   let people: Person[] = [];
   const givenUp = new Promise<never>((_resolve, reject) => {
@@ -92,14 +93,14 @@ export async function run(options: Options, stop: AbortSignal, say: (sentence: s
           const diary = new Diary(recording, `p${index + 1}`, kind ?? 'plain');
           const participant =
             kind === 'resuming' ? new ResumingParticipant(door, diary) : new PlainParticipant(door, diary);
-          return new Person({ participant, random: own, actsPerSecond: options.rate, lulls });
+          const { often } = mutation ?? {};
+          return new Person({ participant, random: own, actsPerSecond: options.rate, lulls, often });
         }),
       );
       recording.add({ kind: 'phase', phase: 'load' });
       void watchOutbox(world, recording, over.signal);
       for (const person of people) person.start();
       lulls.start();
-      const mutation = options.broken === undefined ? undefined : mutations[options.broken];
       const names = options.faults ?? mutation?.faults ?? Object.keys(faultKinds);
       const schedule = new FaultSchedule({ world, recording, random: forFaults, names, say });
       await schedule.run(AbortSignal.timeout(options.minutes * 60_000));
