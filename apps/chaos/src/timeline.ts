@@ -304,9 +304,7 @@ class Walker {
   }
 
   #shown({ at, from, session, n, late }: Extract<HistoryEvent, { kind: 'shown' }>): void {
-    // A tab that was copied may not yet know what its copy has done.
-    const isKnown = late && this.#user.stays.some(stay => stay.session === session);
-    if (this.#stay?.session === session || isKnown) return;
+    if (this.#stay?.session === session) return;
     this.#user.strays.push({ at, from, session, n, ...(late && { late }), now: this.#stay?.session });
   }
 

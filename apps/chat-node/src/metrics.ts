@@ -19,7 +19,7 @@ export class Metrics implements Meter {
   readonly #errors = this.#counter('passerby_errors_total', 'Errors that clients got, by code.', ['code']);
   readonly #scripts = new Histogram({
     name: 'passerby_script_seconds',
-    help: 'Time of a Lua script, from the call to the reply.',
+    help: 'Time of a Lua script, from the call to the reply, for each user whom it served.',
     labelNames: ['script'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
     registers: [this.registry],

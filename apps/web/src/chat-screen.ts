@@ -265,6 +265,7 @@ export class ChatScreen {
     const saidKey = this.#lastKey;
     if (command === 'endChat') this.#leaving += 1;
     const chat = this.#chat;
+    const sessionId = chat.session?.sessionId;
     chat[command]().then(
       () => {
         if (command === 'endChat' && chat === this.#chat) this.#endLeaving();
@@ -290,8 +291,10 @@ export class ChatScreen {
         if (!isLast) return;
         this.#enter(this.#phaseAfter(before));
         this.#setPartnerAway(chat.session?.partnerAway ?? false);
-        // Otherwise it was carried out all the same.
-        if (command === 'endChat' || this.#view.phase !== 'searching') this.#fail(command, error);
+        const { state, session = { sessionId } } = chat;
+        const isDone =
+          command === 'endChat' ? state === 'idle' : state === 'waiting' || session.sessionId !== sessionId;
+        if (!isDone) this.#fail(command, error);
       },
     );
   }

@@ -226,7 +226,7 @@ export class ChatService {
 
   /**
    * Looks for a partner for a user who did not ask again, unless a command of the user comes first, or somebody else's: a chat
-   * may have begun meanwhile, and may even be over. Never rejects.
+   * may have begun meanwhile, and may even be over. Never rejects: if it fails, it is tried again.
    */
   async #searchAgain(user: User): Promise<void> {
     const { state, lastRequestId } = user;
@@ -234,7 +234,7 @@ export class ChatService {
       if (user.state === state && user.lastRequestId === lastRequestId)
         await this.#search(user, { unlessChanged: true });
     };
-    await user.inTurn(search).catch(() => undefined);
+    await user.inTurn(search).catch(() => this.#reconciler.doubt(user, 'search on'));
   }
 
   async #search(user: User, how: { skip?: LocalSession | undefined; unlessChanged?: true } = {}): Promise<void> {
@@ -299,7 +299,7 @@ export class ChatService {
         throw new ChatError('UNAVAILABLE', { cause: error });
       }
       user.unsettledUntil = performance.now() + this.#store.settleMs;
-      this.#reconciler.doubt(user, !wasWaiting);
+      this.#reconciler.doubt(user, wasWaiting ? 'compare' : 'take back');
       throw error;
     }
   }

@@ -28,8 +28,10 @@ export class MemoryStatusBoard implements StatusBoard {
   }
 
   async postNode(nodeId: string, status: NodeStatus): Promise<void> {
-    if (this.#store.leases.get(nodeId)) this.#nodes.set(nodeId, { status: structuredClone(status), at: this.#now() });
-    this.#tidy();
+    if (!this.#store.leases.get(nodeId)) return;
+    const isNew = !this.#nodes.has(nodeId);
+    this.#nodes.set(nodeId, { status: structuredClone(status), at: this.#now() });
+    if (isNew) this.#tidy();
   }
 
   async removeNode(nodeId: string): Promise<void> {

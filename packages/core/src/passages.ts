@@ -195,7 +195,7 @@ export class Passages {
     });
     apply(others);
     // A partner who is nowhere may be away, or lost with data of the store.
-    if (session && partnerAway) reconciler.doubt(user, false);
+    if (session && partnerAway) reconciler.doubt(user, 'compare');
     // While the user was away, somebody may have come into the queue.
     if (state === 'waiting') void searchAgain(user);
   }

@@ -9,6 +9,12 @@ const batchSize = 100;
 /** More users than this are not noted by name: they are looked for in the registry. */
 const maxStrays = 10_000;
 
+/**
+ * What is to be done about a user of whom the registry may know more, when it is known: `take back` a search that was answered
+ * with an error and was carried out all the same; `search on` for one who believes to wait; or only `compare`.
+ */
+type Doubt = 'take back' | 'search on' | 'compare';
+
 /** How a user who may still be in the registry went, and from when on the registry may be told. */
 interface Stray {
   from: number;
@@ -39,8 +45,8 @@ export class Reconciler {
   readonly #options: ReconcilerOptions;
   /** Anything may differ. */
   #doubtAll = false;
-  /** Users of whom the registry may know more than the node, and whether they must not be waiting then. */
-  readonly #doubted = new Map<User, boolean>();
+  /** Users of whom the registry may know more than the node. */
+  readonly #doubted = new Map<User, Doubt>();
   /** Users in a session that their partner's entry does not confirm, and when it ends if that stays so. */
   readonly #unconfirmed = new Map<User, { sessionId: string; deadline: number }>();
   /** Users whom the registry may have for this node though they are not here. */
@@ -56,12 +62,9 @@ export class Reconciler {
     this.#doubtAll = true;
   }
 
-  /**
-   * The registry may know more of the user, and is asked when nothing is under way any more.
-   * @param takeBack the user was told that a search failed: if it was carried out all the same, it is taken back
-   */
-  doubt(user: User, takeBack: boolean): void {
-    this.#doubted.set(user, takeBack);
+  /** The registry may know more of the user, and is asked when nothing is under way any more. */
+  doubt(user: User, doubt: Doubt): void {
+    this.#doubted.set(user, doubt);
   }
 
   /** A later command of the user succeeded, and its reply told all. */
@@ -132,7 +135,8 @@ export class Reconciler {
       throw error;
     }
     // Two who could be paired may have come into the queue without a search. Not for those who will be taken out of it.
-    for (const user of inRegistry) if (user.state === 'waiting' && !this.#doubted.get(user)) await search(user);
+    const waiting = inRegistry.filter(user => this.#doubted.get(user) !== 'take back');
+    for (const user of waiting) if (user.state === 'waiting') await search(user);
   }
 
   async #findStrays(): Promise<void> {
@@ -154,9 +158,11 @@ export class Reconciler {
     // What the user asked for was answered with an error; so a search that was carried out is taken back. All at once: what
     // a user asks for from now on comes after it.
     const settled = due.filter(user => !user.busy && performance.now() >= user.unsettledUntil);
-    const back = settled.filter(user => this.#doubted.get(user) && user.state === 'waiting');
+    const { search, end } = this.#options;
+    const back = settled.filter(user => this.#doubted.get(user) === 'take back' && user.state === 'waiting');
+    const on = settled.filter(user => this.#doubted.get(user) === 'search on' && !user.session);
     for (const user of settled) this.#doubted.delete(user);
-    await Promise.all(back.map(user => this.#options.end(user, 'end')));
+    await Promise.all([...back.map(user => end(user, 'end')), ...on.map(search)]);
   }
 
   async #settleUnconfirmed(): Promise<void> {

@@ -76,7 +76,7 @@ export interface PoolStatus {
 export interface StatusBoard {
   /**
    * Says how a node is, in place of what it said before. Says nothing for a node without a lease, so that nothing stays of a
-   * node that has said goodbye. Also takes off what nodes without a lease said too long ago to be told as lost.
+   * node that has said goodbye. The first time, also takes off what nodes without a lease said too long ago to be told as lost.
    */
   postNode(nodeId: string, status: NodeStatus): Promise<void>;
 

@@ -76,6 +76,29 @@ describe('a notice that was lost', () => {
     expect(await cluster.registered('ann')).toMatchObject({ state: 'waiting' });
   });
 
+  it.each(['is not carried out', 'is carried out, and nobody hears of it'])(
+    'of a match, and of its end, leaves the user waiting, also if the search for that %s',
+    async how => {
+      one.service.connect('ann');
+      two.service.connect('bob');
+      await one.service.search('ann');
+      await deaf(one, async () => {
+        await two.service.search('bob');
+        await two.service.endChat('bob');
+      });
+      const held = how === 'is not carried out' ? one.store.holdCommand('search') : one.store.holdReply('search');
+      cluster.channels.miss(one.lease.nodeId);
+      await beats();
+      await held.came;
+      held.release(unavailable());
+      await beats(4);
+      expect(one.clients.of('ann')).toEqual([]);
+      expect(one.service.stateOf('ann')).toEqual({ state: 'waiting' });
+      expect(await two.service.search('bob')).toMatchObject({ state: 'paired' });
+      expect(one.clients.events('ann')).toEqual(['matched']);
+    },
+  );
+
   it('of a match, and of its end, does not make a user wait who stopped waiting meanwhile', async () => {
     one.service.connect('ann');
     two.service.connect('bob');

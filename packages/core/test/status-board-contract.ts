@@ -117,7 +117,7 @@ export function describeStatusBoard(name: string, open: () => Promise<StatusBoar
       expect(await bench.kept()).toEqual([]);
     });
 
-    it('forgets a lost node after ten minutes, when another one says something or takes it off', async () => {
+    it('forgets a lost node after ten minutes, when another one comes or goes', async () => {
       for (const nodeId of ['n1', 'n2', 'n3']) await store.renewLease({ nodeId, leaseMs });
       await board.postNode('n1', someStatus());
       await bench.age(5 * 60_000);

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Keeps what a node says of itself, in place of what it said before, or takes it off; and takes off what nodes said long ago
--- that have no lease any more. What such a node said lately stays, and tells that the node is lost.
+-- Keeps what a node says of itself, in place of what it said before, or takes it off. When a node comes or goes, it also takes
+-- off what nodes said long ago that have no lease any more. What such a node said lately stays, and tells that it is lost.
 -- Atomic, because a node that has said goodbye must not seem lost: what it said before may come late, without its lease. When
 -- nobody says anything any more, all of it lapses. Idempotent.
 -- KEYS[1] nodes   hash  nodeId -> the ms since the epoch, by this server's clock, at which it was said, a space, and JSON
@@ -12,14 +12,15 @@
 local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 local has = ARGV[2] ~= '' and tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or 0) > 0
+local comesOrGoes = ARGV[2] == ''
 if has then
-  redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', nowMs) .. ' ' .. ARGV[2])
+  comesOrGoes = redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', nowMs) .. ' ' .. ARGV[2]) == 1
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
-elseif ARGV[2] == '' then
+elseif comesOrGoes then
   redis.call('HDEL', KEYS[1], ARGV[1])
 end
--- Otherwise there is nothing of nodes that are gone; nodes of the version before, which say nothing, may hide them for a while.
-if redis.call('HLEN', KEYS[1]) > redis.call('ZCARD', KEYS[2]) then
+-- Not each time, as there may be many nodes.
+if comesOrGoes then
   for _, nodeId in ipairs(redis.call('HKEYS', KEYS[1])) do
     if not redis.call('ZSCORE', KEYS[2], nodeId) then
       local saidMs = tonumber(string.match(redis.call('HGET', KEYS[1], nodeId), '^%d+') or 0)

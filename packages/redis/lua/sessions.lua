@@ -1,7 +1,7 @@
 -- What changes a session, and who is told of it: what every script that changes the registry puts before its own lines,
 -- behind registry.lua.
 -- KEYS and ARGV[1], [2]: see registry.lua
--- touched: the changes of users other than the one of the script, as JSON, in the order in which they were made
+-- touched: the changes of users other than the one who is served, as JSON, in the order in which they were made
 
 local touched = {}
 

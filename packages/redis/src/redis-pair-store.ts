@@ -44,7 +44,7 @@ export class RedisPairStore implements PairStore {
   /** Redis's clock less that of `performance.now()`, in ms; known after the first renewal. */
   #clockOffsetMs = Number.POSITIVE_INFINITY;
 
-  /** @param scriptTime is told how long each call took, in seconds, the way to Redis included */
+  /** @param scriptTime is told how long a script took, for each user whom it served, in seconds, the way to Redis included */
   constructor(redis: Redis, location: PoolLocation, scriptTime?: (script: string, seconds: number) => void) {
     defineScripts(redis);
     this.#redis = redis;

@@ -23,41 +23,39 @@ export class TurnBatch<Reply> {
   }
 
   /**
-   * @param args of one user, as many as of any other
    * Rejects with what the call of all fails with.
+   * @param args of one user, as many as of any other
    */
   ask(nodeId: string, args: Argument[]): Promise<Reply> {
     const open = this.#open?.nodeId === nodeId ? this.#open : this.#begin(nodeId);
     return new Promise((resolve, reject) => {
       open.waiting.push({ args, resolve, reject });
-      if (open.waiting.length >= atMost) this.#send();
+      if (open.waiting.length >= atMost) void this.#send();
     });
   }
 
   #begin(nodeId: string) {
-    this.#send();
+    void this.#send();
     const open = { nodeId, waiting: [] };
     this.#open = open;
     setImmediate(() => {
-      if (this.#open === open) this.#send();
+      if (this.#open === open) void this.#send();
     });
     return open;
   }
 
-  #send(): void {
+  async #send(): Promise<void> {
     if (!this.#open) return;
     const { nodeId, waiting } = this.#open;
     this.#open = undefined;
-    this.#call(
-      nodeId,
-      waiting.flatMap(({ args }) => args),
-    ).then(
-      replies => {
-        for (const [index, { resolve }] of waiting.entries()) resolve(replies[index] as Reply);
-      },
-      error => {
-        for (const { reject } of waiting) reject(error);
-      },
-    );
+    try {
+      const replies = await this.#call(
+        nodeId,
+        waiting.flatMap(({ args }) => args),
+      );
+      for (const [index, { resolve }] of waiting.entries()) resolve(replies[index] as Reply);
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    }
   }
 }

@@ -10,7 +10,7 @@ const justGoneMs = 2000;
 
 /** Messages are shown to the partner in their session, in order, once; and what must arrive arrives. */
 export function checkMessages(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
-  const { users, sessions, rows } = timeline;
+  const { users, sessions, rows, epochMs, history } = timeline;
   const violations: Violation[] = [];
   const violate = (at: number, check: string, text: string, ...between: string[]) =>
     void violations.push({ check, at, text, users: between });
@@ -20,12 +20,16 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
   const wasShown = (message: string) => shown.has(message) || shownLate.has(message);
   const lastShown = new Map<string, { n: number; at: number }>();
   const lastInTab = new Map<string, number>();
-  for (const { user, userId, events, strays } of users.values()) {
+  for (const { user, userId, events, stays, strays } of users.values()) {
     let copiedAt = Number.NEGATIVE_INFINITY;
     for (const { at, from, session, n, now, late } of strays) {
       const row = rows.get(session);
-      // The match was told to a tab alone that had been copied, and was over before the copy was there.
-      if (late && (row?.userA === userId || row?.userB === userId)) continue;
+      const isOwn = row ? row.userA === userId || row.userB === userId : stays.some(stay => stay.session === session);
+      const overAt = row?.endedAt == null ? Number.POSITIVE_INFINITY : row.endedAt - epochMs;
+      if (late && isOwn && at <= overAt + history.settings.boundMs) {
+        excuse('messages shown in a tab that had been copied, in a chat that the copy had left, or had not heard of');
+        continue;
+      }
       if (
         now !== undefined &&
         partnerOf(user, now, timeline)?.user === from &&

@@ -15,7 +15,8 @@ export function checkOvertaken(timeline: Timeline): Violation[] {
   const violations: Violation[] = [];
   const pairs = [...timeline.sessions.values()].flatMap(stays => pairOf(stays, timeline));
   for (const user of timeline.users.values()) {
-    for (const [from, to] of user.waits) {
+    for (const [from, toldAt] of user.waits) {
+      const to = Math.min(toldAt, matchedBy(user, toldAt, timeline));
       if (to - from < worthLookingMs) continue;
       const notThere = timesNotThere(user, timeline);
       const overtaking = pairs.filter(
@@ -31,6 +32,13 @@ export function checkOvertaken(timeline: Timeline): Violation[] {
     }
   }
   return violations;
+}
+
+/** When the wait that ended at this time ended in Redis. */
+function matchedBy({ stays }: UserTimeline, toldAt: number, { rows, epochMs }: Timeline): number {
+  const stay = stays.find(({ from }) => from >= toldAt);
+  const isNext = stay && stay.from <= toldAt + blurMs;
+  return isNext ? (rows.get(stay.session)?.startedAt ?? Number.POSITIVE_INFINITY) - epochMs : Number.POSITIVE_INFINITY;
 }
 
 interface Pair {

@@ -162,10 +162,8 @@ export class BareMatcher implements Matcher {
     const beginning = [this.#channels, Date.now(), this.#nodeId];
     const sha = this.#shas.get(script) ?? '';
     // As a pipeline, as the automatic one would wait for the replies to what went before.
-    await this.#redis
-      .pipeline()
-      .evalsha(sha, all.length, ...all, ...beginning, ...args)
-      .exec();
+    const pipeline = this.#redis.pipeline().evalsha(sha, all.length, ...all, ...beginning, ...args);
+    for (const [error] of (await pipeline.exec()) ?? []) if (error) throw error;
     return [];
   }
 
