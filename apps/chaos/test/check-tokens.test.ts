@@ -77,6 +77,14 @@ describe('the checker', () => {
       expect(late.show('ann', 'bob', 's', 1, 12).found()).toEqual(['repeated']);
     });
 
+    it('lets the older one show what came when the copy had left the chat, and no later, which is counted', () => {
+      const row = { id: 's', userA: 'id-ann', userB: 'id-bob', startedAt: 2000, endedAt: 60_000 };
+      const shownAt = (seconds: number) => received(copied(69_500), 1).row(row).showLate('ann', 'bob', 's', 1, seconds);
+      expect(shownAt(61).found()).not.toContain('wrong partner');
+      expect([...shownAt(61).verdict().excused.keys()].join()).toContain('that the copy had left');
+      expect(shownAt(69).found()).toContain('wrong partner');
+    });
+
     it('lets the older one show nothing of chats in which the user never was', () => {
       const late = copied(10_100).come('eve', 'dan').pair('t', 3, 'eve', 'dan').part('t', 60, 'eve', 'dan');
       expect(late.showLate('ann', 'eve', 't', 1, 10.05).found()).toEqual(['wrong partner']);

@@ -77,7 +77,7 @@ export class WrittenHistory {
     return this.add({ kind: 'fault', name: 'node-pause', target: 'it', ...none, ...details });
   }
 
-  /** Adds a row that is closed a minute after its start, unless `details` say otherwise. */
+  /** Adds a row that is closed as soon as it begins, unless `details` say otherwise. */
   row(details: Pick<SessionRow, 'id' | 'userA' | 'userB' | 'startedAt'> & Partial<SessionRow>): this {
     this.end.rows = this.end.rows.filter(({ id }) => id !== details.id);
     this.end.rows.push({ endedAt: details.startedAt, endReason: 'end', ...details });

@@ -98,7 +98,7 @@ describe('a chat that is being left', () => {
     await eventually(() => expect(other.state).toBe('paired'));
     refuse(other, 'anything');
     await eventually(() => expect(lines()).toEqual([texts.chatStarted, texts.ends.end]));
-    expect(screen.view.phase).toBe('ended');
+    expect(screen.view).toMatchObject({ phase: 'ended', failure: undefined });
   });
 
   it('is on the screen when it began after the user had given up looking for it, in vain', async () => {
@@ -144,6 +144,24 @@ describe('a command that fails', () => {
     await eventually(() => expect(chats[0]?.state).toBe('idle'));
     expect(screen.view).toMatchObject({ phase: 'home', failure: undefined });
     expect(said).not.toContainEqual(expect.stringContaining(texts.errors.UNAVAILABLE));
+  });
+
+  it('is not told if it was carried out all the same, and a chat began', async () => {
+    await eventually(() => expect(screen.view.connection).toBe('connected'));
+    server.fates.search = ['refused after a message'];
+    screen.next();
+    await eventually(() => expect(server.count('search')).toBe(1));
+    server.user(0).socket?.emit('matched', { sessionId: 'next', startedAt: 1 });
+    await eventually(() => expect(screen.view.phase).toBe('chatting'));
+    const other = open();
+    const another = open();
+    await Promise.all([other.search(), another.search()]);
+    await eventually(() => expect(other.state).toBe('paired'));
+    refuse(other, 'anything');
+    // It waits for the search.
+    await chats[0]?.endChat();
+    expect(screen.view.failure).toBeUndefined();
+    expect(said).not.toContainEqual(expect.stringContaining(texts.failed.search));
   });
 
   it('is not told any more when the chat is over', async () => {
