@@ -36,25 +36,7 @@ local function search(userId, requestId, revision, sessionId, token, random, ski
     return { change(user, partnerOf(user)), unpack(touched) }
   end
 
-  -- Users of lapsed nodes keep their place, for their nodes may come back; 64 rounds pass over far more than there are.
-  local allowed, drawnFrom, parted = {}, 8, nil
-  for round = 0, 63 do
-    local tens = round > 0 and round or ''
-    local oldest = redis.call('ZRANGE', queueKey, tens .. '0', tens .. '9')
-    for _, otherId in ipairs(oldest) do
-      local other = otherId ~= userId and read(otherId)
-      if other and lapsesAt(other.node) > nowMs then
-        if other.other == user.userId or user.other == otherId then
-          parted = parted or other
-        elseif #allowed < drawnFrom then
-          allowed[#allowed + 1] = other
-        end
-      end
-    end
-    if #allowed > 0 or #oldest < 10 then break end
-  end
-
-  local partner = allowed[random % math.max(#allowed, 1) + 1] or parted
+  local partner = draw(user, random)
   if partner then
     redis.call('ZREM', queueKey, partner.userId, user.userId)
     local startedAt = string.format('%d', nowMs)

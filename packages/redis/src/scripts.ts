@@ -28,7 +28,7 @@ declare module 'ioredis' {
  * full Redis can be left; otherwise Redis refuses it before it has done anything.
  */
 export function defineScripts(redis: Redis): void {
-  redis.defineCommand('searchPartner', onRegistry('search-partner'));
+  redis.defineCommand('searchPartner', onRegistry('search-partner', 'drawing'));
   redis.defineCommand('leaveChat', onRegistry('leave-chat'));
   redis.defineCommand('suspendUser', onRegistry('suspend-user', 'absence'));
   redis.defineCommand('resumeUser', onRegistry('resume-user'));
