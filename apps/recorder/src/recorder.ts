@@ -17,6 +17,8 @@ import type { Sweeper } from './sweeper.ts';
 const readWaitMs = 1_000;
 /** How long facts may gather when few wait: a full batch costs less for each, and a short session then takes one write. */
 const gatherMs = 250;
+/** So many batches are written at a time: PostgreSQL works on each with a process of its own. */
+const atOnce = 2;
 const firstRetryMs = 100;
 const longestRetryMs = 5_000;
 const measureEveryMs = 1_000;
@@ -51,8 +53,8 @@ type Step = 'read' | 'write' | 'remove' | 'set aside';
 type Condition = 'starting' | 'recording' | `cannot ${Step}`;
 
 /**
- * Moves the facts of one pool from the outbox into the session log: read, write, remove, again and again. While a full batch
- * is written, the next one is read already.
+ * Moves the facts of one pool from the outbox into the session log: read, write, remove, again and again. When many wait, two
+ * batches are written at a time, and the next ones are read already.
  *
  * An entry is removed only after the log has committed it, so a fact is written at least once, whatever fails and when;
  * the log makes twice the same as once. A failure is retried for ever, with growing pauses. A fact whose data the log
@@ -133,7 +135,7 @@ export class Recorder {
       if (entry.fact) readable.push(entry);
       else refused.push({ entry, reason: entry.problem });
     }
-    if (readable.length > 0) refused.push(...(await this.#record(readable)));
+    if (readable.length > 0) refused.push(...(await this.#recordAll(readable)));
     else await this.#check();
     // At the end, so that the others are recorded even if this fails.
     for (const each of refused) await this.#setAside(each);
@@ -144,8 +146,8 @@ export class Recorder {
   async #next(waitMs: number): Promise<OutboxEntry[]> {
     const { outbox, batchSize } = this.#options;
     const ahead = (await this.#ahead) ?? [];
-    const entries = ahead.length > 0 ? ahead : await outbox.read(batchSize, waitMs);
-    this.#ahead = entries.length < batchSize ? undefined : outbox.read(batchSize, 0, entries.at(-1)?.id);
+    const entries = ahead.length > 0 ? ahead : await outbox.read(atOnce * batchSize, waitMs);
+    this.#ahead = entries.length < batchSize ? undefined : outbox.read(atOnce * batchSize, 0, entries.at(-1)?.id);
     // It is waited for only when the batch in hand is done.
     this.#ahead?.catch(() => undefined);
     return entries;
@@ -155,6 +157,17 @@ export class Recorder {
   async #check(): Promise<void> {
     this.#step = 'write';
     await this.#options.sessionLog.check();
+  }
+
+  /** Records some batches at a time. Answers with the entries that are refused; all others are recorded and removed. */
+  async #recordAll(entries: ReadableEntry[]): Promise<RefusedEntry[]> {
+    const { batchSize } = this.#options;
+    const batches = Array.from({ length: Math.ceil(entries.length / batchSize) }, (_, index) =>
+      this.#record(entries.slice(index * batchSize, (index + 1) * batchSize)),
+    );
+    // None goes on behind the back of the next round.
+    await Promise.allSettled(batches);
+    return (await Promise.all(batches)).flat();
   }
 
   /** Records a batch. Answers with the entries that are refused; all others are recorded and removed. */

@@ -156,36 +156,42 @@ describe('Recorder', () => {
     await outbox.shrunkTo(0);
   });
 
-  it('reads what is behind a full batch while it is written, and begins with the oldest again when that fails', async () => {
+  it('writes two batches at a time, reads what is behind them, and begins with the oldest again when one fails', async () => {
     const commit = new EventEmitter();
     const writing = new EventEmitter();
+    const sizes: number[] = [];
     let broken = true;
+    const begun = async (writes: number) => {
+      while (sizes.length < writes) await once(writing, 'begun');
+    };
     recorder = newRecorder({
       write: async facts => {
         const committed = once(commit, 'now');
+        const isFirst = sizes.push(facts.length) === 1;
         writing.emit('begun');
         await committed;
-        if (broken) throw new Error('PostgreSQL is away');
+        if (broken && isFirst) throw new Error('PostgreSQL is away');
         await sessionLog.write(facts);
       },
     });
-    const begun = once(writing, 'begun');
-    add(...range(15).map(started));
+    add(...range(35).map(started));
     recorder.start();
-    await begun;
-    expect(outbox.readsAfter).toEqual([undefined, '10']);
+    await begun(2);
+    expect(sizes).toEqual([10, 10]);
+    expect(outbox.readsAfter).toEqual([undefined, '20']);
 
-    const again = once(writing, 'begun');
     commit.emit('now');
-    await again;
-    expect(outbox.readsAfter).toEqual([undefined, '10', undefined, '10']);
+    // What the other one has written is not there any more.
+    await begun(4);
+    expect(await left()).toEqual([...range(10), ...range(35).slice(20)].map(sessionId));
+    expect(outbox.readsAfter).toEqual([undefined, '20', undefined, '30']);
     broken = false;
-    const rest = once(writing, 'begun');
     commit.emit('now');
-    await rest;
+    await begun(5);
+    expect(sizes.at(-1)).toBe(5);
     commit.emit('now');
     await outbox.shrunkTo(0);
-    expect(await recorded()).toEqual(range(15).map(sessionId));
+    expect(await recorded()).toEqual(range(35).map(sessionId));
   });
 
   it('lets facts gather behind a batch that was not full', async () => {
