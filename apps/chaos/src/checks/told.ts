@@ -74,6 +74,18 @@ interface Cause {
   unheard?: boolean;
 }
 
+/** Slowness, or only what is on its way, costs no lease. */
+const costsNoLease = new Set([
+  'node-late',
+  'node-echo',
+  'redis-echo',
+  'redis-gaps',
+  'node-slow',
+  'redis-slow',
+  'rolling-restart',
+  'node-restart',
+]);
+
 /** When it was certain that the other side is not in the session any more, and why. */
 function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
   const { user, from, leftAt, toldAt, replacedAt } = other;
@@ -89,24 +101,13 @@ function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
     { at: replacedAt, why: `${user} was in another one` },
   ];
   const goneWithNodeAt = endOfStay(other);
-  for (const { halts, cuts, at, healedAt = Infinity, name } of timeline.faults) {
+  for (const { halts, cuts, at, healedAt = Infinity, name } of resuming ? [] : timeline.faults) {
+    // The cheap questions first: a long run has thousands of sessions for each of hundreds of faults.
+    if (at < from || at > goneWithNodeAt || healedAt - at <= leaseMs + 1500 || costsNoLease.has(name)) continue;
     const node = nodeAt(timeline.users.get(user), at);
+    if (node === undefined || ![...halts, ...cuts].includes(node)) continue;
     // While Redis is away for everybody, nobody takes over anything.
-    const isAlone = !timeline.faults.some(each => each.redis && each.at < healedAt && (each.healedAt ?? Infinity) > at);
-    const lostLease =
-      node !== undefined && isAlone && [...halts, ...cuts].includes(node) && healedAt - at > leaseMs + 1500;
-    // Slowness, or only what is on its way, costs no lease.
-    const costsLease = ![
-      'node-late',
-      'node-echo',
-      'redis-echo',
-      'redis-gaps',
-      'node-slow',
-      'redis-slow',
-      'rolling-restart',
-      'node-restart',
-    ].includes(name);
-    if (resuming || !lostLease || !costsLease || at < from || at > goneWithNodeAt) continue;
+    if (timeline.faults.some(each => each.redis && each.at < healedAt && (each.healedAt ?? Infinity) > at)) continue;
     causes.push({ at, why: `the node of ${user} (${node}) was lost (${name})` });
   }
   const first = causes
