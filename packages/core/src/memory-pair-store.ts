@@ -349,6 +349,10 @@ export class MemoryPairStore implements PairStore {
       user.revision++;
       if (old.nodeId !== undefined) this.#channels.send(old.nodeId, { kind: 'change', change: elsewhere(user) });
       this.#tellPartner(user);
+    } else if (!old && this.#partnerOf(user)) {
+      // The partner may have come back meanwhile, and was told that nobody is there, or may have moved.
+      if (this.#partnerOf(user)?.nodeId !== session?.partnerNode) user.revision++;
+      this.#tellPartner(user);
     }
     return user;
   }

@@ -108,14 +108,29 @@ export function describeSync(open: () => Promise<StoreBench>): void {
       expect(await on.store.sync('n1', [ann])).toEqual([{ ...saidOf(ann), unconfirmed }]);
       expect(await on.store.sync('n1', [ann])).toEqual([{ ...saidOf(ann), unconfirmed }]);
       expect(await on.store.sync('n2', [bob])).toEqual([saidOf(bob)]);
-      expect(await on.store.sync('n1', [ann])).toEqual([saidOf(ann)]);
+      expect(await on.told('n1')).toEqual([{ ...saidOf(ann), revision: ann.revision + 1 }]);
+      expect(await on.store.sync('n1', [ann])).toEqual([{ ...saidOf(ann), revision: ann.revision + 1 }]);
       await on.forgetReceived();
       await on.leave('bob', 'n2', { requestId: 1000 });
       const ended = { sessionId, reason: 'end' };
-      expect(await on.told('n1')).toEqual([{ userId: 'ann', revision: ann.revision + 1, state: 'idle', ended }]);
+      expect(await on.told('n1')).toEqual([{ userId: 'ann', revision: ann.revision + 2, state: 'idle', ended }]);
       const facts = await on.facts();
       expect(facts.map(fact => fact.kind)).toEqual(['started', 'started', 'ended']);
       expect(facts[1]).toEqual(facts[0]);
+    });
+
+    it('tells both sides where the other is, if one came back before the other was restored', async () => {
+      const { ann, bob } = await paired();
+      await loseData();
+      await on.store.sync('n1', [ann]);
+      expect(await on.resume('ann', 'n3', 'ann-0', 'ann-1')).toMatchObject({ changes: [{ state: 'paired' }] });
+      await on.forgetReceived();
+      expect(await on.store.sync('n2', [bob])).toMatchObject([
+        { revision: bob.revision + 1, state: 'paired', session: { partnerNode: 'n3' } },
+      ]);
+      expect(await on.told('n3')).toMatchObject([
+        { userId: 'ann', revision: ann.revision + 2, state: 'paired', session: { partnerNode: 'n2' } },
+      ]);
     });
 
     it('takes over requests, tokens and the last partner', async () => {

@@ -16,7 +16,7 @@
 --          idle at revision 0, and nothing is written, for one whom neither side has in the registry; with `unconfirmed`
 --          for one who is paired and whose partner's entry does not say the same
 --          the errors of registry.lua
--- The nodes from which users are taken back, and the partners of these users, are told.
+-- The nodes from which users are taken back are told, and the partners of these users and of those whose entry was lost.
 
 if late then return late end
 local lost = leaseLost(ARGV[3])
@@ -39,9 +39,11 @@ local function restore(known, old, same)
     -- It may have been lost before it was recorded; once more does no harm.
     record('started ' .. e.sessionId .. ' ' .. e.userId .. ' ' .. e.other .. ' ' .. e.since)
   end
+  -- A partner who came back while this entry was lost was told that nobody is there, and may have moved since.
+  local partner = (before or not old) and partnerOf(e)
+  if partner and not before and partner.node ~= (known.partnerNode or '-') then e.revision = known.revision + 1 end
   write(e)
   if before and before ~= '-' then publish(before, elsewhere(e)) end
-  local partner = before and partnerOf(e)
   if partner then
     write(partner, 'p')
     notify(partner, e)
