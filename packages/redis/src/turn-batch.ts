@@ -10,8 +10,8 @@ interface Waiting<Reply> {
 }
 
 /**
- * Asks in one call of a script what one turn of the event loop asks for several users. A script call costs Redis about as much
- * as what it does for one user, and a command costs the node more than that.
+ * Asks in one call of a script what one turn of the event loop asks for several users. A call costs Redis a good part of what it
+ * does for one user, and each command costs the node its making, sending and answering.
  */
 export class TurnBatch<Reply> {
   readonly #call: (nodeId: string, args: Argument[]) => Promise<Reply[]>;
