@@ -56,6 +56,21 @@ export function dueBetween(since: number, stays: readonly Stay[], timeline: Time
   return due;
 }
 
+/** By when a node must have acted on what happened elsewhere: the bound, or later if it cannot hear of it. */
+export function heardBy(since: number, node: string | undefined, timeline: Timeline): number {
+  const { faults, stalls, history } = timeline;
+  const { boundMs } = history.settings;
+  let deadline = since + boundMs;
+  for (const fault of faults) {
+    const { at, healedAt = Infinity, redis, losesData, halts, cuts } = fault;
+    if (!redis && !(node !== undefined && (halts.includes(node) || cuts.includes(node)))) continue;
+    const until = losesData ? restoredAt(fault, node, timeline) : healedAt;
+    if (at <= deadline && until >= since) deadline = Math.max(deadline, until + boundMs);
+  }
+  for (const { at, ms } of stalls) if (at >= since && at <= deadline) deadline += ms;
+  return deadline;
+}
+
 function spanOf({ at, healedAt = Infinity }: FaultEvent): [number, number] {
   return [at, healedAt];
 }

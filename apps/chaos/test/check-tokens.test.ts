@@ -83,6 +83,9 @@ describe('the checker', () => {
       expect(shownAt(61).found()).not.toContain('wrong partner');
       expect([...shownAt(61).verdict().excused.keys()].join()).toContain('that the copy had left');
       expect(shownAt(69).found()).toContain('wrong partner');
+      const deaf = (node: string) => shownAt(69).fault({ at: 60_500, healedAt: 68_500, cuts: [node] });
+      expect(deaf('node-1#1').found()).not.toContain('wrong partner');
+      expect(deaf('node-3#1').found()).toContain('wrong partner');
     });
 
     it('lets the older one show nothing of chats in which the user never was', () => {

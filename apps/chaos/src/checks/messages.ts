@@ -1,6 +1,14 @@
-import { hindrancesOf } from '../deadline.ts';
+import { heardBy, hindrancesOf } from '../deadline.ts';
 import type { Operation } from '../history.ts';
-import { endOfStay, partnerOf, type Stay, type Timeline, type UserTimeline, type Violation } from '../timeline.ts';
+import {
+  endOfStay,
+  nodeAt,
+  partnerOf,
+  type Stay,
+  type Timeline,
+  type UserTimeline,
+  type Violation,
+} from '../timeline.ts';
 
 /** The client library sends again at once, or within a second or two. Loaded machines get some more. */
 const arriveWithinMs = 5000;
@@ -10,7 +18,7 @@ const justGoneMs = 2000;
 
 /** Messages are shown to the partner in their session, in order, once; and what must arrive arrives. */
 export function checkMessages(timeline: Timeline, excuse: (reason: string) => void): Violation[] {
-  const { users, sessions, rows, epochMs, history } = timeline;
+  const { users, sessions, rows, epochMs } = timeline;
   const violations: Violation[] = [];
   const violate = (at: number, check: string, text: string, ...between: string[]) =>
     void violations.push({ check, at, text, users: between });
@@ -26,7 +34,7 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
       const row = rows.get(session);
       const isOwn = row ? row.userA === userId || row.userB === userId : stays.some(stay => stay.session === session);
       const overAt = row?.endedAt == null ? Number.POSITIVE_INFINITY : row.endedAt - epochMs;
-      if (late && isOwn && at <= overAt + history.settings.boundMs) {
+      if (late && isOwn && at <= heardBy(overAt, nodeOfOriginal(users.get(user), at), timeline)) {
         excuse('messages shown in a tab that had been copied, in a chat that the copy had left, or had not heard of');
         continue;
       }
@@ -106,6 +114,12 @@ export function checkMessages(timeline: Timeline, excuse: (reason: string) => vo
     }
   }
   return violations;
+}
+
+/** The node of the tab that had been copied last by then. */
+function nodeOfOriginal(user: UserTimeline | undefined, by: number): string | undefined {
+  const copied = user?.events.findLast(({ kind, at }) => kind === 'copied' && at <= by);
+  return copied && nodeAt(user, copied.at);
 }
 
 /**

@@ -1,4 +1,5 @@
-import { nodeAt, restoredAt, type Timeline, touchesOf, type UserTimeline, type Violation } from '../timeline.ts';
+import { heardBy } from '../deadline.ts';
+import { nodeAt, type Timeline, touchesOf, type UserTimeline, type Violation } from '../timeline.ts';
 
 /** A node that hears of a client makes the token before the client's present one worthless within this. */
 const worthlessWithinMs = 1000;
@@ -28,27 +29,12 @@ function originals(user: UserTimeline, timeline: Timeline, excuse: (reason: stri
     } else if (closed?.how === 'lost') {
       violate(`${user.user} had two connections, and the older one was closed without being told why.`);
     }
-    const deadline = up ? closedBy(up.at, node, timeline) : Number.POSITIVE_INFINITY;
+    const deadline = up ? heardBy(up.at, node, timeline) : Number.POSITIVE_INFINITY;
     if (!up || until <= deadline || deadline > timeline.closingAt) continue;
     const howLong = until === Number.POSITIVE_INFINITY ? 'for good' : `for ${((until - up.at) / 1000).toFixed(1)} s`;
     violate(`${user.user} had two connections with one token ${howLong}.`);
   }
   return violations;
-}
-
-/** By when the older connection, to this node, must be closed. A node that cannot hear of the newer one hears of it later. */
-function closedBy(upAt: number, node: string | undefined, timeline: Timeline): number {
-  const { faults, stalls, history } = timeline;
-  const { boundMs } = history.settings;
-  let deadline = upAt + boundMs;
-  for (const fault of faults) {
-    const { at, healedAt = Infinity, redis, losesData, halts, cuts } = fault;
-    if (!redis && !(node !== undefined && (halts.includes(node) || cuts.includes(node)))) continue;
-    const until = losesData ? restoredAt(fault, node, timeline) : healedAt;
-    if (at <= deadline && until >= upAt) deadline = Math.max(deadline, until + boundMs);
-  }
-  for (const { at, ms } of stalls) if (at >= upAt && at <= deadline) deadline += ms;
-  return deadline;
 }
 
 /** Whether a fault, or what came of it, may have taken a connection to this node away in that time. */
