@@ -21,5 +21,6 @@ local function takeAway(e, graceMs, reason)
   if e.token ~= '-' then return suspend(e, graceMs) end
   if e.state == 'p' then endSession(e, reason, '') end
   redis.call('ZREM', queueKey, e.userId)
+  entries[e.userId] = false
   redis.call('HDEL', usersKey, e.userId)
 end

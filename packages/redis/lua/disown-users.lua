@@ -17,4 +17,5 @@ for i = 5, #ARGV do
   end
   redis.call('SREM', membersKey, ARGV[i])
 end
+writeChanged()
 return touched

@@ -1,9 +1,12 @@
 -- Whom a user is paired with: what search-partner.lua puts before its own lines, behind sessions.lua.
--- KEYS and ARGV[1], [2]: see registry.lua
+-- KEYS and ARGV[1], [2]: see registry.lua; ARGV[4] is the random integer of the first draw. The one of each further draw follows
+-- from it, by Park and Miller's generator (Communications of the ACM 31/10, 1988).
 
--- One of the longest-waiting eight, drawn by a random integer; the partner of the last session only if nobody else waits.
+local random = tonumber(ARGV[4])
+
+-- One of the longest-waiting eight, drawn at random; the partner of the last session only if nobody else waits.
 -- Users of lapsed nodes keep their place, for their nodes may come back; 64 rounds pass over far more than there are.
-local function draw(user, random)
+local function draw(user)
   local allowed, drawnFrom, parted = {}, 8, nil
   for round = 0, 63 do
     local tens = round > 0 and round or ''
@@ -20,5 +23,8 @@ local function draw(user, random)
     end
     if #allowed > 0 or #oldest < 10 then break end
   end
-  return allowed[random % math.max(#allowed, 1) + 1] or parted
+  if #allowed == 0 then return parted end
+  local drawn = allowed[random % #allowed + 1]
+  random = random * 16807 % 2147483647
+  return drawn
 end

@@ -14,8 +14,10 @@ for _, userId in ipairs(redis.call('ZRANGEBYSCORE', awayKey, 0, nowMs, 'LIMIT', 
   local foreign = user and user.foreign
   if user and user.node == '-' and not foreign then
     if user.state == 'p' then endSession(user, 'timeout', '') end
+    entries[userId] = false
     redis.call('HDEL', usersKey, userId)
   end
   if foreign then redis.call('ZADD', awayKey, nowMs + 60000, userId) else redis.call('ZREM', awayKey, userId) end
 end
+writeChanged()
 return redis.call('ZCOUNT', awayKey, 0, nowMs)

@@ -34,6 +34,7 @@ local function leave(userId, requestId, reason, messages, forget)
     write(user)
   end
   if forget == '1' then
+    entries[user.userId] = false
     redis.call('HDEL', usersKey, user.userId)
     redis.call('SREM', membersKey, user.userId)
   end
@@ -44,4 +45,5 @@ local replies = {}
 for first = 4, #ARGV, 5 do
   replies[#replies + 1] = leave(unpack(ARGV, first, first + 4))
 end
+writeChanged()
 return replies

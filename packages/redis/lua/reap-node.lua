@@ -23,4 +23,5 @@ end
 if #foreign > 0 then redis.call('SADD', membersKey, unpack(foreign)) end
 local left = redis.call('SCARD', membersKey)
 if left == 0 then redis.call('ZREM', leasesKey, ARGV[3]) end
+writeChanged()
 return #foreign < #batch and left or 0

@@ -32,36 +32,50 @@ local function leaseLost(nodeId)
   return lapsesAt(nodeId) == 0 and redis.error_reply('LEASE_LOST the lease of the node is lost')
 end
 
+-- The entries that this call has read or changed, by userId; false: removed. Each is read once, and all that have changed are
+-- written together, by writeChanged, with which a script ends. Made with room for two, as to grow costs more.
+local entries = { a = nil, b = nil }
+
 -- An entry of another version is never written, as only nodes of that version can act for the user: it comes as one that
 -- lives elsewhere, in no session. foreign: its node, or - while the user is away. All fields are texts, as they stand there.
+-- nil or false: there is none.
 local function read(userId)
+  local e = entries[userId]
+  if e ~= nil then return e end
   local raw = redis.call('HGET', usersKey, userId)
-  if not raw then return nil end
+  if not raw then return false end
   local state, node, requestId, revision, other, sessionId, since, side, token, previousToken, rest =
     raw:match('^1 (%a) (%S+) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)(.*)$')
   if state then
-    return { userId = userId, state = state, node = node, requestId = requestId, revision = revision, other = other,
+    e = { userId = userId, state = state, node = node, requestId = requestId, revision = revision, other = other,
       sessionId = sessionId, since = since, side = side, token = token, previousToken = previousToken, rest = rest }
+  else
+    local foreign, itsRevision = raw:match('^%d+ %a (%S+) %d+ (%d+)')
+    e = foreign and { userId = userId, foreign = foreign, node = foreign == '-' and '-' or '?', revision = itsRevision }
   end
-  local foreign, itsRevision = raw:match('^%d+ %a (%S+) %d+ (%d+)')
-  return foreign and { userId = userId, foreign = foreign, node = foreign == '-' and '-' or '?', revision = itsRevision } or nil
+  entries[userId] = e
+  return e
 end
 
--- The text of an entry; with a state, the entry changes to that state and its revision grows.
-local function textOf(e, state)
+-- Keeps a changed entry for writeChanged. With a state, the entry changes to that state and its revision grows.
+local function write(e, state)
   if state then e.state, e.revision = state, string.format('%d', e.revision + 1) end
   if e.state == 'i' then e.sessionId, e.since, e.side = '-', '-', '-' end
-  return '1 ' .. e.state .. ' ' .. e.node .. ' ' .. e.requestId .. ' ' .. e.revision .. ' ' .. e.other .. ' ' .. e.sessionId ..
-    ' ' .. e.since .. ' ' .. e.side .. ' ' .. e.token .. ' ' .. e.previousToken .. (e.rest or '')
+  entries[e.userId], e.changed = e, true
 end
 
-local function write(e, state)
-  redis.call('HSET', usersKey, e.userId, textOf(e, state))
-end
-
--- Both sides of a session at once: one command costs less than two.
-local function writeBoth(e, partner, state)
-  redis.call('HSET', usersKey, e.userId, textOf(e, state), partner.userId, textOf(partner, state))
+-- Writes what has changed, in one command.
+local function writeChanged()
+  local texts, n = { false, false, false, false }, 0
+  for userId, e in pairs(entries) do
+    if e and e.changed then
+      n = n + 2
+      texts[n - 1], texts[n] = userId, '1 ' .. e.state .. ' ' .. e.node .. ' ' .. e.requestId .. ' ' .. e.revision .. ' ' ..
+        e.other .. ' ' .. e.sessionId .. ' ' .. e.since .. ' ' .. e.side .. ' ' .. e.token .. ' ' .. e.previousToken ..
+        (e.rest or '')
+    end
+  end
+  if n > 0 then redis.call('HSET', usersKey, unpack(texts, 1, n)) end
 end
 
 -- The entry of the partner, if both sides are in the same session.

@@ -26,4 +26,5 @@ if partner then
   write(partner, 'p')
   notify(partner, user)
 end
+writeChanged()
 return { tonumber(user.requestId), change(user, partner), unpack(touched) }

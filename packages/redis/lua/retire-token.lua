@@ -12,4 +12,5 @@ local user = read(ARGV[3])
 if not user or user.node ~= ARGV[4] or user.token ~= ARGV[5] then return 0 end
 user.previousToken = '-'
 write(user)
+writeChanged()
 return 1

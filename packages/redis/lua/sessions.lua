@@ -44,6 +44,7 @@ local function endSession(e, reason, messages)
   record('ended ' .. sessionId .. ' ' .. userA .. ' ' .. userB .. ' ' .. e.since .. ' ' .. string.format('%d', nowMs) .. ' ' ..
     reason .. ' ' .. (messages == '' and '-' or messages))
   if not partner then return write(e, 'i') end
-  writeBoth(e, partner, 'i')
+  write(e, 'i')
+  write(partner, 'i')
   notify(partner, nil, ',"ended":{"sessionId":"' .. sessionId .. '","reason":"' .. reason .. '"}')
 end

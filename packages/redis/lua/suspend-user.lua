@@ -16,4 +16,5 @@ if user and user.node == ARGV[4] and tonumber(ARGV[5]) > tonumber(user.requestId
   suspend(user, ARGV[6])
 end
 if not user or user.node ~= ARGV[4] then redis.call('SREM', membersKey, ARGV[3]) end
+writeChanged()
 return { user and elsewhere(user) or change({ userId = ARGV[3], revision = 0, state = 'i' }), unpack(touched) }

@@ -74,4 +74,5 @@ for i, known in ipairs(cjson.decode(ARGV[4])) do
     replies[i] = cjson.encode(reply)
   end
 end
+writeChanged()
 return replies

@@ -49,7 +49,9 @@ export class RedisPairStore implements PairStore {
     defineScripts(redis);
     this.#redis = redis;
     const registry = (nodeId: string) => [...this.#registry(nodeId), nodeId];
-    this.#searches = new TurnBatch((nodeId, args) => redis.searchPartner(...registry(nodeId), ...args));
+    this.#searches = new TurnBatch((nodeId, args) =>
+      redis.searchPartner(...registry(nodeId), randomInteger(), ...args),
+    );
     this.#leaves = new TurnBatch((nodeId, args) => redis.leaveChat(...registry(nodeId), ...args));
     this.#keys = poolKeys(location);
     this.#channels = nodeChannelPrefix(location.prefix);
@@ -58,8 +60,8 @@ export class RedisPairStore implements PairStore {
 
   async search(command: SearchCommand): Promise<UserChange[]> {
     const { userId, nodeId, requestId, revision, sessionId, token, skip, unlessChanged, repeated } = command;
-    const args = [userId, requestId, revision, sessionId, token ?? '-', randomInteger()];
-    args.push(skip?.sessionId ?? '-', skip?.messages ?? '', unlessChanged ? '1' : '');
+    const also = skip ? `skip ${skip.sessionId} ${skip.messages ?? '-'}` : unlessChanged ? 'unchanged' : '-';
+    const args = [userId, requestId, revision, sessionId, token ?? '-', also];
     const changes = await this.#run('search-partner', nodeId, () => this.#searches.ask(nodeId, args), { repeated });
     return changes.map(parseChange);
   }
@@ -197,5 +199,5 @@ export class RedisPairStore implements PairStore {
 }
 
 function randomInteger(): number {
-  return Math.floor(Math.random() * 2 ** 31);
+  return Math.floor(Math.random() * (2 ** 31 - 1));
 }

@@ -32,11 +32,16 @@ const nodeKinds = {
   'sync after a setback': 1,
   'sync after a lost move': 1,
   'lose data': 0.4,
+  'search together': 3,
+  'skip together': 2,
+  'end together': 1,
 } as const;
 
 type UserKind = keyof typeof userKinds;
 type Token = keyof typeof tokens;
 type NodeKind = keyof typeof nodeKinds;
+/** What all users of a node do in one turn of its event loop. */
+const together = { 'search together': 'search', 'skip together': 'skip', 'end together': 'end' } as const;
 
 /** What is done to a store. Users and nodes are places: who takes a place after somebody else is another one. */
 export type Step =
@@ -165,6 +170,14 @@ export class PairStoreDriver {
     return changes;
   }
 
+  async #together(kind: UserKind, place: number): Promise<UserChange[][]> {
+    const nodeId = this.#nodeIds[place] ?? '';
+    const visitors = this.#visitors.filter(({ node }) => node === place);
+    const changes = await Promise.all(visitors.map(visitor => this.#prepare(kind, visitor, nodeId)()));
+    this.#learn(changes.flat(), true);
+    return changes;
+  }
+
   #prepare(kind: UserKind, visitor: Visitor, nodeId: string): () => Promise<UserChange[]> {
     const { store } = this.#bench;
     const { userId } = visitor;
@@ -182,7 +195,7 @@ export class PairStoreDriver {
     const { newest } = visitor;
     const token = visitor.tokens.at(-1);
     const revision = newest?.revision ?? 0;
-    const search = { ...user, revision, sessionId: `s${requestId}`, ...(token && { token }) };
+    const search = { ...user, revision, sessionId: `s${requestId}-${userId}`, ...(token && { token }) };
     if (kind === 'search' || kind === 'stale search') return () => store.search(search);
     const own = newest?.state === 'paired' ? newest.session.sessionId : 'none';
     const skip = { sessionId: kind === 'skip' ? own : 'a session of others', messages: requestId };
@@ -210,6 +223,7 @@ export class PairStoreDriver {
   async #changeNode(kind: NodeKind, place: number): Promise<unknown> {
     const { store } = this.#bench;
     const nodeId = this.#nodeIds[place] ?? '';
+    if (kind in together) return this.#together(together[kind as keyof typeof together], place);
     if (kind === 'reap') return store.reap({ nodeId, limit: 1000, graceMs: 0 });
     if (kind === 'lapse') return this.#renew(nodeId, -1000);
     if (kind === 'lose data') return this.#bench.loseData();
