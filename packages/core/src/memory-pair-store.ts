@@ -85,7 +85,7 @@ export class MemoryPairStore implements PairStore {
       if (partner) touched.push(this.#pair(partner, user, command.sessionId));
       else if (user.state !== 'waiting') this.#set(user, 'waiting');
     }
-    return [this.#change(user), ...touched];
+    return [this.#change(user), ...this.#livingOn(nodeId, touched)];
   }
 
   async leave({ userId, nodeId, requestId, reason, messages, forget }: LeaveCommand): Promise<UserChange[]> {
@@ -102,7 +102,7 @@ export class MemoryPairStore implements PairStore {
       this.#entries.delete(userId);
       this.#members.get(nodeId)?.delete(userId);
     }
-    return [this.#change(user), ...touched];
+    return [this.#change(user), ...this.#livingOn(nodeId, touched)];
   }
 
   async suspend({ userId, nodeId, requestId, graceMs }: SuspendCommand): Promise<UserChange[]> {
@@ -113,7 +113,7 @@ export class MemoryPairStore implements PairStore {
     if (user.nodeId !== nodeId) return [elsewhere(user)];
     user.requestId = requestId;
     const touched = this.#suspend(user, graceMs);
-    return [elsewhere(user), ...touched];
+    return [elsewhere(user), ...this.#livingOn(nodeId, touched)];
   }
 
   async resume({ userId, nodeId, token, nextToken }: ResumeCommand): Promise<Resumed | undefined> {
@@ -129,7 +129,10 @@ export class MemoryPairStore implements PairStore {
     if (before !== undefined && before !== nodeId) {
       this.#channels.send(before, { kind: 'change', change: elsewhere(user) });
     }
-    return { requestId: user.requestId, changes: [this.#change(user), ...this.#tellPartner(user)] };
+    return {
+      requestId: user.requestId,
+      changes: [this.#change(user), ...this.#livingOn(nodeId, this.#tellPartner(user))],
+    };
   }
 
   async retireToken({ userId, nodeId, token }: { userId: string; nodeId: string; token: string }): Promise<void> {
@@ -177,7 +180,7 @@ export class MemoryPairStore implements PairStore {
       if (user?.nodeId !== nodeId) return [];
       user.requestId++;
       if (graceMs === 0) user.tokens = [];
-      return this.#takeAway(user, graceMs, 'disconnect');
+      return this.#livingOn(nodeId, this.#takeAway(user, graceMs, 'disconnect'));
     });
   }
 
@@ -242,6 +245,11 @@ export class MemoryPairStore implements PairStore {
 
   #checkLease(nodeId: string): void {
     if (!this.#leases.get(nodeId)) throw new LeaseLost(nodeId);
+  }
+
+  /** What a node is told in reply of users whom its command touched: their own nodes are told of the others. */
+  #livingOn(nodeId: string, touched: UserChange[]): UserChange[] {
+    return touched.filter(({ userId }) => this.#entries.get(userId)?.nodeId === nodeId);
   }
 
   #membersOf(nodeId: string): Entry[] {

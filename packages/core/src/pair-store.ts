@@ -85,9 +85,10 @@ export interface LeaseRenewal {
 /**
  * The queue and the pair registry of one pool. Every method is one atomic operation.
  *
- * A command answers with the changes of all users that it touched, the acting user's first. The changes of the others are
- * also sent to their nodes as {@link NodeMessage}s in the same step, at most once, before the command's reply can be seen.
- * In that step, too, `started` and `ended` facts enter the {@link Outbox}.
+ * A command answers with the change of the acting user, and then those of the other users of the node that it touched. The changes
+ * of the others, wherever they live, are sent to their nodes as {@link NodeMessage}s in the same step, at most once, before the
+ * command's reply can be seen. Of a user who lives elsewhere a reply tells nothing: to a node that has missed the user's move
+ * it would look as if it had missed nothing. In that step, too, `started` and `ended` facts enter the {@link Outbox}.
  *
  * Methods reject with a {@link ChatError} `UNAVAILABLE` when the store cannot be reached, refuses to write, or does not
  * answer in time. The operation may have been carried out all the same, or may yet be until {@link settleMs} have passed.

@@ -79,7 +79,7 @@ export function describeLeases(open: () => Promise<StoreBench>): void {
     it('leaves the users of a valid node alone', async () => {
       await on.search('ann', 'n1');
       expect(await reap('n1')).toBe(0);
-      expect(await on.search('bob', 'n2')).toMatchObject([{ state: 'paired' }, { userId: 'ann' }]);
+      expect(await on.search('bob', 'n2')).toMatchObject([{ state: 'paired', session: { partnerId: 'ann' } }]);
     });
 
     it('removes the users of a lapsed node, a batch at a time, and then the node', async () => {
@@ -126,6 +126,8 @@ export function describeLeases(open: () => Promise<StoreBench>): void {
       const resumed = await on.resume('ann', 'n3', 'ann-0', 'ann-1');
       expect(resumed?.changes).toMatchObject([
         { userId: 'ann', state: 'paired', session: { sessionId, partnerNode: 'n2' } },
+      ]);
+      expect(await on.told('n2')).toMatchObject([
         { userId: 'bob', state: 'paired', session: { sessionId, partnerNode: 'n3' } },
       ]);
     });

@@ -85,11 +85,11 @@ export class StoreCommands {
     return sessionId;
   }
 
-  /** Pairs two users who may resume, on the nodes n1 and n2, and forgets what the nodes were told of it. */
-  async pairResumable(first: string, second: string): Promise<string> {
+  /** Pairs two users who may resume, the first one on the node n1, and forgets what the nodes were told of it. */
+  async pairResumable(first: string, second: string, secondNode = 'n2'): Promise<string> {
     const sessionId = randomUUID();
     await this.searchResumable(first, 'n1');
-    await this.searchResumable(second, 'n2', { sessionId });
+    await this.searchResumable(second, secondNode, { sessionId });
     await this.forgetReceived();
     return sessionId;
   }

@@ -96,6 +96,26 @@ export function describeSync(open: () => Promise<StoreBench>): void {
       expect(await on.search('ann', 'n3')).toMatchObject([{ state: 'paired' }]);
     });
 
+    it.each(['leaves', 'skips', 'is away', 'is disowned', 'comes back'] as const)(
+      'tells a node that has missed the move of a user, also after the partner there %s',
+      async what => {
+        const sessionId = await on.pairResumable('bob', 'ann', 'n1');
+        const [ann] = await on.search('ann');
+        await on.resume('ann', 'n2', 'ann-0', 'ann-1');
+        const heard = {
+          leaves: () => on.leave('bob'),
+          skips: () => on.search('bob', 'n1', { skip: { sessionId, messages: 1 } }),
+          'is away': () => on.suspend('bob'),
+          'is disowned': () => on.store.disown('n1', ['bob'], 0),
+          'comes back': async () => (await on.resume('bob', 'n1', 'bob-0', 'bob-1'))?.changes ?? [],
+        };
+        const newest = (await heard[what]()).find(({ userId }) => userId === 'ann') ?? ann;
+        const known = knownFrom(newest, { requestId: on.nextRequestId(), token: 'ann-0' });
+        expect(await on.store.sync('n1', [known])).toMatchObject([{ userId: 'ann', state: 'gone' }]);
+        expect(await on.search('ann', 'n2')).not.toMatchObject([{ state: 'gone' }]);
+      },
+    );
+
     it('does not make a user whom neither has', async () => {
       expect(await on.store.sync('n1', [idle('ann', 0)])).toEqual([{ userId: 'ann', revision: 0, state: 'idle' }]);
       expect((await on.store.usersOf('n1', '0')).userIds).toEqual([]);
@@ -223,7 +243,7 @@ export function describeSync(open: () => Promise<StoreBench>): void {
         expect(await on.store.sync('n1', [ann])).toEqual([gone('ann', revision)]);
         expect(await on.kindsOfFacts()).toEqual(['started']);
         expect(await on.resume('ann', 'n1', 'ann-0', 'ann-2')).toBeUndefined();
-        expect(await on.resume('ann', 'n1', 'ann-1', 'ann-2')).toMatchObject({ changes: [{ state: 'paired' }, {}] });
+        expect(await on.resume('ann', 'n1', 'ann-1', 'ann-2')).toMatchObject({ changes: [{ state: 'paired' }] });
       });
 
       it('gives the user to the node that knows more, also when the other one asks first', async () => {

@@ -1,5 +1,5 @@
 -- How users are taken from a node: what the scripts that do so put before their own lines, behind sessions.lua.
--- KEYS and ARGV[1], [2]: see registry.lua
+-- KEYS and ARGV[1] to [3]: see registry.lua
 
 -- Makes a user away: nobody can be paired with them, and they keep their chat or their place for as long as they may
 -- resume. Their node is told too, as it may believe that it still has them.

@@ -1,5 +1,5 @@
 -- Whom a user is paired with: what search-partner.lua puts before its own lines, behind sessions.lua.
--- KEYS and ARGV[1], [2]: see registry.lua; ARGV[4] is the random integer of the first draw. The one of each further draw follows
+-- KEYS and ARGV[1] to [3]: see registry.lua; ARGV[4] is the random integer of the first draw. The one of each further draw follows
 -- from it, by Park and Miller's generator (Communications of the ACM 31/10, 1988).
 
 local random = tonumber(ARGV[4])

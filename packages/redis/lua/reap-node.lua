@@ -3,8 +3,8 @@
 -- from now on; the others are removed, and their sessions end.
 -- Atomic, because a session must end for both sides at once and be recorded once, whoever else reaps the same node, and
 -- because the lease must be lost before its first user is taken. Idempotent.
--- KEYS and ARGV[1], [2]: see registry.lua; KEYS[6] is of the lapsed node
--- ARGV[3] nodeId  [4] how many users at the most (1 to 1000)  [5] for how many ms a user may resume
+-- KEYS and ARGV[1] to [3]: see registry.lua; the node is the lapsed one
+-- ARGV[4] how many users at the most (1 to 1000)  [5] for how many ms a user may resume
 -- Users of another version are left to nodes of that version, with the node.
 -- Replies: how many users of the node are left; 0 also when none of the batch was of this version: others may follow, but
 --          are not looked for at once
@@ -12,16 +12,16 @@
 -- The lease is valid: 0, and nothing is written.
 
 if late then return late end
-if lapsesAt(ARGV[3]) > nowMs then return 0 end
-redis.call('ZADD', leasesKey, 0, ARGV[3])
+if lapsesAt(nodeId) > nowMs then return 0 end
+redis.call('ZADD', leasesKey, 0, nodeId)
 local batch, foreign = redis.call('SPOP', membersKey, ARGV[4]), {}
 for _, userId in ipairs(batch) do
   local user = read(userId)
-  if user and user.node == ARGV[3] then takeAway(user, ARGV[5], 'timeout') end
-  if user and user.foreign == ARGV[3] then foreign[#foreign + 1] = userId end
+  if user and user.node == nodeId then takeAway(user, ARGV[5], 'timeout') end
+  if user and user.foreign == nodeId then foreign[#foreign + 1] = userId end
 end
 if #foreign > 0 then redis.call('SADD', membersKey, unpack(foreign)) end
 local left = redis.call('SCARD', membersKey)
-if left == 0 then redis.call('ZREM', leasesKey, ARGV[3]) end
+if left == 0 then redis.call('ZREM', leasesKey, nodeId) end
 writeChanged()
 return #foreign < #batch and left or 0

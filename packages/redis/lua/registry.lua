@@ -12,23 +12,25 @@
 --                           "started sessionId userA userB startedAt" or
 --                           "ended sessionId userA userB startedAt endedAt reason messages"; -: nobody knows how many
 --   KEYS[5] away    zset    userId of each user who is away, by the ms since the epoch until which they may resume
---   KEYS[6] members set     userIds that live on the node of the script; perhaps also ones that have moved elsewhere
+--   KEYS[6] members set     userIds that live on the node that asks; perhaps also ones that have moved elsewhere
 --   ARGV[1] prefix of the nodes' channels
 --   ARGV[2] the ms since the epoch after which this call comes too late: its caller has given it up
+--   ARGV[3] nodeId of the node that asks
 -- Replies: the error LATE then, and LEASE_LOST where a script needs the lease of its node; nothing is written
 
 local usersKey, queueKey, leasesKey, outboxKey, awayKey, membersKey = unpack(KEYS)
+local nodeId = ARGV[3]
 local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 local late = nowMs > tonumber(ARGV[2]) and redis.error_reply('LATE the call came after it was given up')
 
 local lapses = {}
-local function lapsesAt(nodeId)
-  if not lapses[nodeId] then lapses[nodeId] = tonumber(redis.call('ZSCORE', leasesKey, nodeId) or 0) end
-  return lapses[nodeId]
+local function lapsesAt(node)
+  if not lapses[node] then lapses[node] = tonumber(redis.call('ZSCORE', leasesKey, node) or 0) end
+  return lapses[node]
 end
 
-local function leaseLost(nodeId)
+local function leaseLost()
   return lapsesAt(nodeId) == 0 and redis.error_reply('LEASE_LOST the lease of the node is lost')
 end
 

@@ -3,25 +3,25 @@
 -- Atomic, because the user must live on one node only, and the partner's node must learn which. The token changes each
 -- time; the one before stays good until retire-token.lua forgets it, as its owner may never have got the new one. So a
 -- call may be repeated.
--- KEYS and ARGV[1], [2]: see registry.lua; KEYS[6] is of the new node
--- ARGV[3] userId  [4] nodeId  [5] hash of the token that was shown  [6] hash of the one that follows it
+-- KEYS and ARGV[1] to [3]: see registry.lua; the node is the new one
+-- ARGV[4] userId  [5] hash of the token that was shown  [6] hash of the one that follows it
 -- Replies: an array: the last request id, then changes as JSON, the user's own first, then the partner's if there is one
 --          nil if there is no such user, or the token is none of theirs; nothing is written then
 --          the errors of registry.lua
 
 if late then return late end
-local user = read(ARGV[3])
+local user = read(ARGV[4])
 if not user or ARGV[5] == '-' or (user.token ~= ARGV[5] and user.previousToken ~= ARGV[5]) then return nil end
-local lost = leaseLost(ARGV[4])
+local lost = leaseLost()
 if lost then return lost end
 
 local partner, before = partnerOf(user), user.node
-user.node, user.token, user.previousToken = ARGV[4], ARGV[6], ARGV[5]
+user.node, user.token, user.previousToken = nodeId, ARGV[6], ARGV[5]
 redis.call('SADD', membersKey, user.userId)
 redis.call('ZREM', awayKey, user.userId)
 if user.state == 'w' then redis.call('ZADD', queueKey, user.since, user.userId) end
 write(user, user.state)
-if before ~= '-' and before ~= ARGV[4] then publish(before, elsewhere(user)) end
+if before ~= '-' and before ~= nodeId then publish(before, elsewhere(user)) end
 if partner then
   write(partner, 'p')
   notify(partner, user)

@@ -2,20 +2,19 @@
 -- Pairs users, one after the other, each with one of the longest-waiting few, or puts them into the queue; for a skip, first
 -- ends a session. Atomic, because a user who is read as waiting must still be waiting when the pair is written, and both sides,
 -- the queue, the outbox and the notice to the partner's node must change together. Idempotent by request ids.
--- KEYS and ARGV[1], [2]: see registry.lua; KEYS[6] is of the node that asks
--- ARGV[3] nodeId   [4] a random integer from 0 to 2^31 - 2; then for each search six:
+-- KEYS and ARGV[1] to [3]: see registry.lua
+-- ARGV[4] a random integer from 0 to 2^31 - 2; then for each search six:
 --   userId   requestId   the revision that the node knows, 0 if it has none   id of the session that begins if a partner is found
 --   hash of the token that resumes the user, or -
 --   what else: "skip sessionId messages" to end that session first, "unchanged" to do nothing for a user whose entry has another
 --   revision than the known one, or -
--- Replies: for each search an array of changes as JSON, the user's own first, then of every other user who was touched
+-- Replies: for each search an array of changes as JSON, the user's own first, then of every other user of the node who was touched
 --          the errors of registry.lua, for all searches at once
 -- The user lives elsewhere: gone or away. The node knows a revision and there is no entry: idle at revision 0. The request id is
 -- not greater than the last one, or the revision is another one: the user's present state. Nothing is written in these cases.
 
 if late then return late end
-local nodeId = ARGV[3]
-local lost = leaseLost(nodeId)
+local lost = leaseLost()
 if lost then return lost end
 
 -- The time of all searches as text, made when it is needed.

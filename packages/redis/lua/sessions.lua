@@ -1,7 +1,7 @@
 -- What changes a session, and who is told of it: what every script that changes the registry puts before its own lines,
 -- behind registry.lua.
--- KEYS and ARGV[1], [2]: see registry.lua
--- touched: the changes of users other than the one who is served, as JSON, in the order in which they were made
+-- KEYS and ARGV[1] to [3]: see registry.lua
+-- touched: the changes of users of the node that asks, but for the one who is served, as JSON, in the order in which they were made
 
 local touched = {}
 
@@ -25,11 +25,12 @@ local function publish(node, json)
   redis.call('PUBLISH', ARGV[1] .. node, '{"v":1,"kind":"change","change":' .. json .. '}')
 end
 
--- Tells the node of a user, and the caller, of a change that another user's command made.
+-- Tells the node of a user of a change that another user's command made; and the caller, if that is the node. A caller who
+-- heard of a user of another node could take a user for up to date who has moved there.
 local function notify(e, partner, ended)
   local c = change(e, partner, ended)
   if e.node ~= '-' then publish(e.node, c) end
-  touched[#touched + 1] = c
+  if e.node == nodeId then touched[#touched + 1] = c end
 end
 
 -- Adds a fact to the outbox: a text, as one field costs a third less than many, here and for the recorder.

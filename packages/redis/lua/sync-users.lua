@@ -8,8 +8,8 @@
 -- move to this node. The user is taken back with a revision above all that is known, for the other node may still believe
 -- to have the user: of two nodes that do, the one that knows more gets the user, whichever comes first.
 -- Atomic, because what is restored must not overwrite a change that came in between. May be repeated.
--- KEYS and ARGV[1], [2]: see registry.lua; KEYS[6] is of the node
--- ARGV[3] nodeId  [4] JSON array of { userId, revision, requestId, state, token, other, and while paired also sessionId,
+-- KEYS and ARGV[1] to [3]: see registry.lua
+-- ARGV[4] JSON array of { userId, revision, requestId, state, token, other, and while paired also sessionId,
 --         startedAt, side, partnerNode }
 -- Replies: an array of changes as JSON, one for each user in the same order: gone or away for one who lives elsewhere, or
 --          was forgotten there;
@@ -19,14 +19,14 @@
 -- The nodes from which users are taken back are told, and the partners of these users and of those whose entry was lost.
 
 if late then return late end
-local lost = leaseLost(ARGV[3])
+local lost = leaseLost()
 if lost then return lost end
 
 -- same: the entry is in the same state, and only its revision is older.
 local function restore(known, old, same)
   if old and old.state == 'p' and not same then endSession(old, 'lost', '') end
-  local before = old and old.node ~= ARGV[3] and old.node
-  local e = { userId = known.userId, state = known.state, node = ARGV[3], requestId = known.requestId,
+  local before = old and old.node ~= nodeId and old.node
+  local e = { userId = known.userId, state = known.state, node = nodeId, requestId = known.requestId,
     revision = known.revision + (before and 1 or 0), other = known.other, token = known.token, previousToken = '-',
     sessionId = known.sessionId or '-', side = known.side or '-', since = known.startedAt or '-', rest = old and old.rest }
   redis.call('ZREM', queueKey, e.userId)
@@ -55,7 +55,7 @@ local replies = {}
 for i, known in ipairs(cjson.decode(ARGV[4])) do
   local e = read(known.userId)
   local revision = e and tonumber(e.revision)
-  local moved = e and e.node ~= ARGV[3]
+  local moved = e and e.node ~= nodeId
   if moved and (e.foreign or revision > known.revision) then
     replies[i] = elsewhere(e)
   elseif not e and known.revision == 0 then

@@ -48,11 +48,10 @@ export class RedisPairStore implements PairStore {
   constructor(redis: Redis, location: PoolLocation, scriptTime?: (script: string, seconds: number) => void) {
     defineScripts(redis);
     this.#redis = redis;
-    const registry = (nodeId: string) => [...this.#registry(nodeId), nodeId];
     this.#searches = new TurnBatch((nodeId, args) =>
-      redis.searchPartner(...registry(nodeId), randomInteger(), ...args),
+      redis.searchPartner(...this.#registry(nodeId), randomInteger(), ...args),
     );
-    this.#leaves = new TurnBatch((nodeId, args) => redis.leaveChat(...registry(nodeId), ...args));
+    this.#leaves = new TurnBatch((nodeId, args) => redis.leaveChat(...this.#registry(nodeId), ...args));
     this.#keys = poolKeys(location);
     this.#channels = nodeChannelPrefix(location.prefix);
     this.#scriptTime = scriptTime;
@@ -74,13 +73,13 @@ export class RedisPairStore implements PairStore {
 
   async suspend({ userId, nodeId, requestId, graceMs }: SuspendCommand): Promise<UserChange[]> {
     const changes = await this.#run('suspend-user', nodeId, () =>
-      this.#redis.suspendUser(...this.#registry(nodeId), userId, nodeId, requestId, graceMs),
+      this.#redis.suspendUser(...this.#registry(nodeId), userId, requestId, graceMs),
     );
     return changes.map(parseChange);
   }
 
   async resume({ userId, nodeId, token, nextToken }: ResumeCommand): Promise<Resumed | undefined> {
-    const call = () => this.#redis.resumeUser(...this.#registry(nodeId), userId, nodeId, token, nextToken);
+    const call = () => this.#redis.resumeUser(...this.#registry(nodeId), userId, token, nextToken);
     // Not tried again: the client does that, perhaps elsewhere. Once it is told, nothing may bring the user here any more.
     const reply = await this.#run('resume-user', nodeId, call, once).catch(async error => {
       if (!(error instanceof LeaseLost)) await delay(lateMs);
@@ -92,9 +91,7 @@ export class RedisPairStore implements PairStore {
   }
 
   async retireToken({ userId, nodeId, token }: { userId: string; nodeId: string; token: string }): Promise<void> {
-    await this.#run('retire-token', nodeId, () =>
-      this.#redis.retireToken(...this.#registry(nodeId), userId, nodeId, token),
-    );
+    await this.#run('retire-token', nodeId, () => this.#redis.retireToken(...this.#registry(nodeId), userId, token));
   }
 
   expire(limit: number): Promise<number> {
@@ -102,14 +99,14 @@ export class RedisPairStore implements PairStore {
   }
 
   async sync(nodeId: string, users: readonly KnownUser[]): Promise<UserChange[]> {
-    const call = () => this.#redis.syncUsers(...this.#registry(nodeId), nodeId, encodeKnownUsers(users));
+    const call = () => this.#redis.syncUsers(...this.#registry(nodeId), encodeKnownUsers(users));
     // Not tried again: by then the users may do something else, or have left.
     const changes = await this.#run('sync-users', nodeId, call, once);
     return changes.map(parseChange);
   }
 
   async disown(nodeId: string, userIds: readonly string[], graceMs: number): Promise<UserChange[]> {
-    const call = () => this.#redis.disownUsers(...this.#registry(nodeId), nodeId, graceMs, ...userIds);
+    const call = () => this.#redis.disownUsers(...this.#registry(nodeId), graceMs, ...userIds);
     // Not tried again: by then the users may be here.
     const changes = await this.#run('disown-users', nodeId, call, once);
     return changes.map(parseChange);
@@ -150,19 +147,17 @@ export class RedisPairStore implements PairStore {
   }
 
   reap({ nodeId, limit, graceMs }: { nodeId: string; limit: number; graceMs: number }): Promise<number> {
-    return this.#run('reap-node', nodeId, () =>
-      this.#redis.reapNode(...this.#registry(nodeId), nodeId, limit, graceMs),
-    );
+    return this.#run('reap-node', nodeId, () => this.#redis.reapNode(...this.#registry(nodeId), limit, graceMs));
   }
 
   get #leaseKeys(): string[] {
     return [this.#keys.leases, this.#keys.epoch, this.#keys.away, this.#keys.outbox];
   }
 
-  /** What every script on the registry begins with: the keys, the channels, and when it comes too late. */
+  /** What every script on the registry begins with: the keys, the channels, when it comes too late, and the node. */
   #registry(nodeId: string): (string | number)[] {
     const { users, queue, leases, outbox, away, members } = this.#keys;
-    return [users, queue, leases, outbox, away, members(nodeId), this.#channels, this.#notAfter];
+    return [users, queue, leases, outbox, away, members(nodeId), this.#channels, this.#notAfter, nodeId];
   }
 
   /** When a call that is made now comes too late, in ms since the epoch by Redis's clock; never, while that is not known. */
