@@ -40,12 +40,21 @@ async function forEach(items, work, atATime = inFlight) {
 class Population {
   #store;
   #resuming;
+  #listener;
   #requests = 0;
   users = new Map();
 
-  constructor(store, { resuming }) {
+  /** @param listener a connection that hears what all nodes are told */
+  constructor(store, listener, { resuming }) {
     this.#store = store;
     this.#resuming = resuming;
+    this.#listener = listener;
+    listener.removeAllListeners('message').on('message', (_, text) => this.#apply([JSON.parse(text).change]));
+  }
+
+  /** When all is heard that the nodes have been told. */
+  async heard() {
+    await this.#listener.ping();
   }
 
   add(count) {
@@ -138,6 +147,7 @@ async function scriptsRound({ redis, outbox, store, limits }, population) {
   const samples = {};
   const measure = async (name, items, work, count = items.length) => {
     const cost = await costOf(redis, count, () => forEach(items, work));
+    await population.heard();
     samples[name] ??= [];
     samples[name].push({ ...cost, count });
   };
@@ -217,10 +227,11 @@ async function scripts(url, present) {
   // Nothing waits in the outbox when the memory is read.
   const fill = async resuming => {
     const before = (await readInfo(redis)).memory;
-    const population = new Population(store, { resuming });
+    const population = new Population(store, listener, { resuming });
     population.add(present);
     const startedAt = performance.now();
     await forEach([...population.users.values()], user => population.search(user));
+    await population.heard();
     const facts = (await outbox.backlog()).length;
     const withFacts = (await readInfo(redis)).memory;
     await redis.del(`${location.prefix}:{${location.pool}}:outbox`);
