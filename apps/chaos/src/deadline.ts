@@ -9,26 +9,21 @@ export function toldBy(causeAt: number, stay: Stay, other: Stay, timeline: Timel
   const { users, faults, stalls, history } = timeline;
   const { boundMs } = history.settings;
   const user = users.get(stay.user);
-  const own = nodeAt(user, causeAt);
-  const others = nodeAt(users.get(other.user), causeAt);
   let deadline = causeAt + boundMs;
-  const laterOf = (at: number) => {
-    deadline = Math.max(deadline, at + boundMs);
+  const laterOf = (from: number, to: number) => {
+    if (from <= deadline && to >= causeAt) deadline = Math.max(deadline, to + boundMs);
   };
-  const isTouched = ({ halts, cuts }: FaultEvent, node: string | undefined) =>
-    node !== undefined && (halts.includes(node) || cuts.includes(node));
   for (const fault of faults) {
-    const { at, healedAt = Infinity, redis, losesData } = fault;
+    const { at, redis, losesData } = fault;
     // Whoever goes before the data is restored is not known to have been there: what nobody confirms ends after a lease.
-    const knownAgainAt = losesData
-      ? Math.max(restoredAt(fault, own, timeline), restoredAt(fault, others, timeline))
-      : 0;
-    if (at <= deadline && knownAgainAt >= causeAt) laterOf(knownAgainAt);
-    if (at > deadline || healedAt < causeAt) continue;
+    if (losesData) {
+      const both = [user, users.get(other.user)];
+      for (const side of both) laterOf(at, restoredAt(fault, nodeAt(side, Math.max(at, causeAt)), timeline));
+    }
     // Not one of the other side's node: that the node is found out, or heals, in time is part of the bound.
-    if (redis || isTouched(fault, own)) laterOf(healedAt);
+    for (const [from, to] of redis ? [spanOf(fault)] : touchesOf(fault, user)) laterOf(from, to);
   }
-  for (const [downAt, upAt] of user?.downs ?? []) if (downAt <= deadline && upAt >= causeAt) laterOf(upAt);
+  for (const [downAt, upAt] of user?.downs ?? []) laterOf(downAt, upAt);
   for (const [from, to] of leavings(stay)) if (from <= deadline && to >= causeAt) deadline = Math.max(deadline, to);
   for (const { at, ms } of stalls) if (at >= causeAt && at <= deadline) deadline += ms;
   return deadline;

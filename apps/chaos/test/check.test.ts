@@ -228,6 +228,22 @@ describe('the checker', () => {
       expect(killed(17).verdict().toldDelays).toEqual([{ at: 10_010, ms: 6990 }]);
     });
 
+    it('may be told later while the node stands still that it has come to meanwhile', () => {
+      const killed = (seconds: number, node: string) =>
+        history()
+          .pair('s', 2, 'ann', 'bob')
+          .fault({ at: 10_000, healedAt: 12_000, name: 'node-kill', halts: ['node-1#1'] })
+          .fault({ at: 16_000, healedAt: 23_000, halts: [node] })
+          .add({ kind: 'gone', at: 10_010, user: 'ann', how: 'lost' })
+          .add({ kind: 'down', at: 10_010, user: 'bob' })
+          .add({ kind: 'up', at: 10_200, user: 'bob', node: 'node-3#1', state: 'paired' })
+          .over('s', seconds, 'bob');
+      expect(killed(30.9, 'node-3#1').found()).toEqual([]);
+      expect([...killed(30.9, 'node-3#1').verdict().excused.values()]).toEqual([1]);
+      expect(killed(31.1, 'node-3#1').found()).toEqual(['not told']);
+      expect(killed(18.3, 'node-2#1').found()).toEqual(['not told']);
+    });
+
     it('is told after the grace time of a goodbye that was lost with its node, which is counted', () => {
       const goodbye = (told: number, killed: number) =>
         new WrittenHistory()
