@@ -81,14 +81,14 @@ describe('when a Redis', () => {
       await on.searchResumable('eve', 'n1');
       await on.suspend('eve');
       await fill();
-      expect(await on.suspend('ann')).toMatchObject([{ state: 'away' }, { userId: 'bob' }]);
+      expect(await on.suspend('ann')).toMatchObject([{ userId: 'ann', state: 'away' }]);
       const resumed = await on.resume('ann', 'n3', 'ann-0', 'ann-1');
       expect(resumed?.changes[0]).toMatchObject({ state: 'paired', session: { sessionId } });
       const known = knownFrom((await on.store.sync('n3', [knownFrom(resumed?.changes[0], { requestId: 9 })]))[0], {
         requestId: 9,
       });
       expect(known).toMatchObject({ state: 'paired' });
-      expect(await on.leave('bob', 'n2', { forget: true })).toMatchObject([{ state: 'idle' }, { userId: 'ann' }]);
+      expect(await on.leave('bob', 'n2', { forget: true })).toMatchObject([{ userId: 'bob', state: 'idle' }]);
       expect(await renew()).toMatchObject({ epoch, due: 1 });
       expect(await on.store.expire(10)).toBe(0);
       await on.store.disown('n2', ['dan'], 0);
@@ -114,7 +114,7 @@ describe('when a Redis', () => {
     await admin.replicaof('NO', 'ONE');
     expect(await registry(admin)).toEqual(before);
     await eventually(async () => expect(await renew()).toMatchObject({ epoch }));
-    expect(await on.leave('ann')).toMatchObject([{ state: 'idle' }, { userId: 'bob' }]);
+    expect(await on.leave('ann')).toMatchObject([{ userId: 'ann', state: 'idle' }]);
   });
 
   it('became a replica, ends the connection once, however many commands it refuses at the same time', async () => {
@@ -177,7 +177,7 @@ describe('when a Redis', () => {
       await eventually(() => bench.redis.ping());
       expect(await registry(other)).toEqual(before);
       expect(await renew()).toMatchObject({ epoch, lapsed: [] });
-      expect(await on.leave('bob', 'n2')).toMatchObject([{ state: 'idle' }, { userId: 'ann' }]);
+      expect(await on.leave('bob', 'n2')).toMatchObject([{ userId: 'bob', state: 'idle' }]);
     });
 
     it('prolongs a lease that lapsed meanwhile', async () => {

@@ -9,47 +9,60 @@ const log = { info: () => {}, warn: () => {} };
 /** A request's number, and a revision, of a user who was in some chats before. */
 const usual = 12;
 
+/** All entries are written by one command. */
+const writes = `local entries, n = {}, 0
+local function write(userId, entry)
+  n = n + 2
+  entries[n - 1], entries[n] = userId, entry
+end`;
+
 /**
  * Both have the six KEYS of Passerby's scripts, and begin with ARGV[1] prefix of channels [2] as long as a time in ms [3] nodeId.
  * Then as many for each user as Passerby's scripts have.
  */
 const scripts = {
-  // userId requestId revision sessionId token startedAt partnerId, or - for one who waits; two that are not looked at
+  // a number that is not looked at; then for each: userId "requestId revision" sessionId token startedAt partnerId, or - for one
+  // who waits
   search: `#!lua
+${writes}
 local time = redis.call('TIME')
-for first = 4, #ARGV, 9 do
-  local userId, requestId, revision, sessionId, token, startedAt, partnerId = unpack(ARGV, first, first + 6)
-  local numbers = ' ' .. ARGV[3] .. ' ' .. requestId .. ' ' .. revision .. ' '
+for first = 5, #ARGV, 6 do
+  local userId, counts, sessionId, token, startedAt, partnerId = unpack(ARGV, first, first + 5)
+  local numbers = ' ' .. ARGV[3] .. ' ' .. counts .. ' '
   redis.call('HGET', KEYS[1], userId)
   if partnerId == '-' then
     local since = time[1] .. time[2]
     redis.call('ZADD', KEYS[2], since, userId)
-    redis.call('HSET', KEYS[1], userId, '1 w' .. numbers .. '- - ' .. since .. ' - ' .. token .. ' -')
+    write(userId, '1 w' .. numbers .. '- - ' .. since .. ' - ' .. token .. ' -')
   else
     redis.call('ZREM', KEYS[2], partnerId)
     local session = ' ' .. sessionId .. ' ' .. startedAt
-    redis.call('HSET', KEYS[1], userId, '1 p' .. numbers .. partnerId .. session .. ' b - -',
-      partnerId, '1 p' .. numbers .. userId .. session .. ' a - -')
+    write(userId, '1 p' .. numbers .. partnerId .. session .. ' b - -')
+    write(partnerId, '1 p' .. numbers .. userId .. session .. ' a - -')
     redis.call('XADD', KEYS[4], '*', 'fact', 'started ' .. sessionId .. ' ' .. partnerId .. ' ' .. userId .. ' ' .. startedAt)
-    redis.call('PUBLISH', ARGV[1] .. ARGV[3], '{"v":1,"kind":"change","change":{"userId":"' .. partnerId .. '","revision":' ..
-      revision .. ',"state":"p","session":{"sessionId":"' .. sessionId .. '","partnerId":"' .. userId .. '","startedAt":' ..
+    redis.call('PUBLISH', ARGV[1] .. ARGV[3], '{"v":1,"kind":"change","change":{"userId":"' .. partnerId ..
+      '","revision":${usual},"state":"p","session":{"sessionId":"' .. sessionId .. '","partnerId":"' .. userId .. '","startedAt":' ..
       startedAt .. ',"side":"a","partnerNode":"' .. ARGV[3] .. '"}}}')
   end
 end
+redis.call('HSET', KEYS[1], unpack(entries))
 return {}`,
 
   // userId sessionId "startedAt endedAt" number of messages partnerId
   end: `#!lua
+${writes}
 for first = 4, #ARGV, 5 do
   local userId, sessionId, times, messages, partnerId = unpack(ARGV, first, first + 4)
   redis.call('HGET', KEYS[1], userId)
   redis.call('XADD', KEYS[4], '*', 'fact', 'ended ' .. sessionId .. ' ' .. partnerId .. ' ' .. userId .. ' ' .. times .. ' end ' ..
     messages)
   local entry = '1 i ' .. ARGV[3] .. ' ${usual} ${usual} '
-  redis.call('HSET', KEYS[1], userId, entry .. partnerId .. ' - - - - -', partnerId, entry .. userId .. ' - - - - -')
+  write(userId, entry .. partnerId .. ' - - - - -')
+  write(partnerId, entry .. userId .. ' - - - - -')
   redis.call('PUBLISH', ARGV[1] .. ARGV[3], '{"v":1,"kind":"change","change":{"userId":"' .. partnerId ..
     '","revision":${usual},"state":"i","ended":{"sessionId":"' .. sessionId .. '","reason":"end"}}}')
 end
+redis.call('HSET', KEYS[1], unpack(entries))
 return {}`,
 };
 
@@ -95,7 +108,7 @@ export class BareMatcher implements Matcher {
   ) {
     this.#redis = redis;
     this.#subscriber = subscriber;
-    this.#searches = new TurnBatch((_, args) => this.#call('search', args));
+    this.#searches = new TurnBatch((_, args) => this.#call('search', [0, ...args]));
     this.#ends = new TurnBatch((_, args) => this.#call('end', args));
     this.#sessions = sessions;
     const key = (name: string) => `${prefix}:{lobby}:${name}`;
@@ -125,8 +138,8 @@ export class BareMatcher implements Matcher {
     const partnerId = this.#waiting;
     this.#waiting = partnerId === undefined ? userId : undefined;
     const chat = { id: newSessionId(), userA: partnerId ?? '', userB: userId, startedAt: Date.now() };
-    const user = [userId, usual, usual, chat.id, '-', chat.startedAt];
-    await this.#searches.ask(this.#nodeId, [...user, partnerId ?? '-', '', '']);
+    const args = [userId, `${usual} ${usual}`, chat.id, '-', chat.startedAt, partnerId ?? '-'];
+    await this.#searches.ask(this.#nodeId, args);
     if (partnerId === undefined) return undefined;
     this.#chats.set(userId, chat);
     this.#begun.push(chat);
