@@ -157,8 +157,11 @@ it('tells those who hear it each message and each change once', async () => {
   const [ann, bob] = await stage.pair();
   await bob.write('Good evening');
   await ann.sees('Good evening');
-  // As when another tab is in front.
-  await ann.page.evaluate(() => Object.defineProperty(document, 'hidden', { value: true, configurable: true }));
+  // As when another tab is in front; then no frame is drawn.
+  await ann.page.evaluate(() => {
+    Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+    Object.defineProperty(window, 'requestAnimationFrame', { value: () => 0, configurable: true });
+  });
   await bob.button(texts.stop).click();
   await ann.phase('ended');
   expect(await ann.page.title()).toBe(`(1) ${texts.name}`);
