@@ -24,8 +24,8 @@ Options:
   --shared             others use the server too, so that a partner may be one of theirs
   --find-limit         raises the rate until the p99 passes a bound; --duration (10s) is that of each step
   --p99 TIME           the bound: 100ms
-  --json FILE          writes the report as JSON
-  --html FILE          writes the report as a page with plots
+  --json FILE          where all figures go: .cache/load.json
+  --html FILE          where the page with plots goes: .cache/load.html
   --help
 
 The chat nodes limit what one address may do: start them with RATE_LIMITS=off. docs/load-testing.md tells more.

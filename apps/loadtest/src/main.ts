@@ -1,5 +1,6 @@
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import { help } from './help.ts';
 import { htmlReport } from './html-report.ts';
 import { LoaderDied } from './loaders.ts';
@@ -29,7 +30,7 @@ process.exit();
 /** @returns the exit code */
 async function load(options: Options): Promise<number> {
   const { scenario, targets, rampMs, durationMs, findLimit, json, html } = options;
-  for (const file of [json, html]) if (file !== undefined) await tryToWrite(file);
+  for (const file of [json, html]) await tryToWrite(file);
   const signal = stopSignal();
   const known = findLimit === undefined ? { durationMs: rampMs + durationMs } : {};
   const progress = new Progress({ scenario, targets, ...known });
@@ -40,17 +41,21 @@ async function load(options: Options): Promise<number> {
   });
   progress.end();
   say(`\n${summary(report)}`);
-  if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
-  if (html !== undefined) await writeFile(html, htmlReport(report));
+  await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
+  await writeFile(html, htmlReport(report));
+  say(`The same with plots: ${html}. All figures of every second: ${json}.`);
   if (!verdict(report).passed) return 1;
   return report.interrupted ? 130 : 0;
 }
 
 /** Not only after the run: its results would be lost. Throws an {@link OptionsError}. */
 async function tryToWrite(file: string): Promise<void> {
-  await appendFile(file, '').catch(({ code }) => {
-    throw new OptionsError(`${file} cannot be written (${code}).`);
-  });
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await appendFile(file, '');
+  } catch (error) {
+    throw new OptionsError(`${file} cannot be written (${(error as NodeJS.ErrnoException).code}).`);
+  }
 }
 
 /** Aborts at the first Ctrl-C or SIGTERM. The second one ends this process. */

@@ -22,8 +22,8 @@ export interface Options {
   /** The bound of the p99 that the search for the limit looks for, in ms. */
   findLimit: number | undefined;
   /** Files for the report. */
-  json: string | undefined;
-  html: string | undefined;
+  json: string;
+  html: string;
 }
 
 /** Options are wrong. The message is for whoever gave them. */
@@ -65,7 +65,7 @@ export function parseOptions(args: readonly string[], cores: number): Options | 
     talkMs: time('talk', values.talk, 20_000, [100, 86_400_000]),
     findLimit: values['find-limit'] ? time('p99', values.p99, 100, [1, 60_000]) : undefined,
     shared: values.shared === true,
-    ...{ json: values.json, html: values.html },
+    ...{ json: values.json ?? '.cache/load.json', html: values.html ?? '.cache/load.html' },
   };
 }
 

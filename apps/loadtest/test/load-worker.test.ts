@@ -86,6 +86,28 @@ async function searched({
   }
 }
 
+it('counts the searches that were due, and for which nobody was free', async () => {
+  const server = await LittleChatServer.start({ matching: { pairs: false } });
+  const worker = new LoadWorker();
+  try {
+    worker.start({
+      ...{ scenario: 'match', run: 'r1', targets: [server.url], users: 2, index: 0, workers: 1 },
+      ...{ messageCharacters: 100, talkMs: 0, at: now(), rampMs: 0 },
+    });
+    await worker.ready();
+    worker.load({ at: now() - 100, durationMs: 1000, perSecond: 100 });
+    while (server.searches < 2) await delay(5);
+    worker.stop();
+    worker.stop();
+    // In 100 ms eleven were due, for two users.
+    expect(worker.news().tally.errors.NOBODY_FREE).toBeGreaterThanOrEqual(9);
+    expect(worker.news().tally.errors).toEqual({});
+  } finally {
+    worker.close();
+    await server.close();
+  }
+});
+
 describe('users who search', () => {
   it('and are never answered are a mismatch each, and were waited for', async () => {
     const seen = await searched({ matching: { pairs: false, answers: false }, until: 'asked' });

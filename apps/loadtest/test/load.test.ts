@@ -38,8 +38,8 @@ interface Ended {
 
 /** Runs the load tester, as `npm run load` does after the build. */
 async function load(...args: string[]): Promise<Ended> {
-  const json = join(dir, 'report.json');
-  const child = spawn(process.execPath, [main, '--json', json, ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd: dir,
     env: { PATH: process.env.PATH, PASSERBY_TEST_PROCESS: process.env.PASSERBY_TEST_RUN },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -51,7 +51,7 @@ async function load(...args: string[]): Promise<Ended> {
     });
   }
   const [code] = await once(child, 'close');
-  return { code, output, report: async () => JSON.parse(await readFile(json, 'utf8')) };
+  return { code, output, report: async () => JSON.parse(await readFile(join(dir, '.cache/load.json'), 'utf8')) };
 }
 
 async function serve(options: LittleChatServerOptions = {}): Promise<string> {
@@ -115,8 +115,7 @@ describe('a load test of a chat node', () => {
     ['idle', [], ({ totals }) => expect(totals).toMatchObject({ connects: 10, matches: 0, disconnects: 0 })],
   ])('finds nothing wrong in %s', async (scenario, args, check) => {
     const common = ['--target', node.url, '--scenario', scenario, '--users', '10', '--ramp', '0ms'];
-    const html = join(dir, 'report.html');
-    const { code, output, report } = await load(...common, '--duration', '800ms', '--html', html, ...args);
+    const { code, output, report } = await load(...common, '--duration', '800ms', ...args);
     // The output first: if it fails, that is what one wants to see.
     expect(output).toContain('Passed');
     expect(code).toBe(0);
@@ -130,7 +129,7 @@ describe('a load test of a chat node', () => {
     expect(from).toBeGreaterThan(0);
     expect(to).toBeLessThan(made.durationMs);
     check(made);
-    expect(await readFile(html, 'utf8')).toMatch(/^<!doctype html>/i);
+    expect(await readFile(join(dir, '.cache/load.html'), 'utf8')).toMatch(/^<!doctype html>/i);
   });
 });
 
@@ -177,6 +176,20 @@ describe('a load test', () => {
     expect(interrupted).toBe(true);
     expect(totals.sent).toBeGreaterThanOrEqual(20);
     expect(totals.delivered).toBe(totals.sent);
+  });
+
+  it('writes where it is told to, and says beforehand when it cannot', async () => {
+    const target = await serve();
+    const [json, html] = [join(dir, 'new', 'run.json'), join(dir, 'run.html')];
+    const idle = ['--target', target, '--scenario', 'idle', '--users', '1', '--duration', '100ms'];
+    const { code, output } = await load(...idle, '--json', json, '--html', html);
+    expect(output).toContain(`The same with plots: ${html}. All figures of every second: ${json}.`);
+    expect(code).toBe(0);
+    expect(JSON.parse(await readFile(json, 'utf8'))).toMatchObject({ scenario: 'idle' });
+    expect(await readFile(html, 'utf8')).toMatch(/^<!doctype html>/i);
+    const refused = await load(...idle, '--html', dir);
+    expect(refused.output).toBe(`${dir} cannot be written (EISDIR).\n`);
+    expect(refused.code).toBe(2);
   });
 
   it('says that nothing is there, or that the target lets nobody in', async () => {

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { OptionsError, parseOptions } from './options.ts';
 import { runBench } from './run-bench.ts';
 import { scenarios } from './scenarios.ts';
@@ -11,7 +12,7 @@ ${Object.keys(scenarios)
   .map(name => `                            ${name}`)
   .join('\n')}
   --repeat 5              how many rounds; four times as many where they are short, three at most where servers start anew
-  --json FILE             write all figures of all rounds to a file
+  --json FILE             where all figures of all rounds go: .cache/bench.json
   --quick                 little work and one round, to see that it runs: the figures are of no use
   --help                  this
 
@@ -31,7 +32,9 @@ try {
     const report = await runBench({ ...options, signal: stop.signal }, say);
     const { machine, rows, failures, interrupted } = report;
     say(`\n${machine}: median (least–greatest), ratios within each round.\n\n${table(rows)}`);
-    if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
+    await mkdir(dirname(options.json), { recursive: true });
+    await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
+    say(`\nAll figures of all rounds: ${options.json}`);
     const failed = Object.keys(failures);
     if (failed.length > 0) throw new Error(`Not measured: ${failed.join(', ')}. The reasons are above.`);
     if (interrupted) {

@@ -5,7 +5,7 @@ export interface Options {
   only: string[] | undefined;
   repeat: number;
   /** A file for the figures. */
-  json: string | undefined;
+  json: string;
   /** Few rounds and little work: to see that it runs. */
   quick: boolean;
   help: boolean;
@@ -29,7 +29,7 @@ export function parseOptions(args: readonly string[], scenarios: readonly string
       throw new OptionsError((error as Error).message);
     }
   })();
-  const { quick, help, json } = values;
+  const { quick, help, json = '.cache/bench.json' } = values;
   const only = values.only?.split(',').map(name => name.trim());
   const unknown = only?.find(name => !scenarios.some(scenario => name !== '' && scenario.startsWith(name)));
   if (unknown !== undefined) {

@@ -8,12 +8,12 @@ export class Match implements Scenario {
   #free = new Set<LoadUser>();
   /** When the searches were due for which nobody was free. */
   #overdue: number[] = [];
-  #loading = false;
+  #load: Load | undefined;
   readonly #pacer = new Pacer(dueAt => this.#search(dueAt));
 
-  begin({ at, perSecond }: Load): void {
-    this.#loading = true;
-    this.#pacer.set(perSecond, at);
+  begin(load: Load): void {
+    this.#load = load;
+    this.#pacer.set(load.perSecond, load.at);
   }
 
   setRate(perSecond: number): void {
@@ -22,7 +22,10 @@ export class Match implements Scenario {
   }
 
   stop(): void {
-    this.#loading = false;
+    // These have no latency. Uncounted, a server that is too slow for the rate would hide them.
+    for (const _ of this.#overdue) this.#load?.tally.error('NOBODY_FREE');
+    this.#overdue = [];
+    this.#load = undefined;
     this.#pacer.stop();
   }
 
@@ -35,7 +38,7 @@ export class Match implements Scenario {
   }
 
   parted(user: LoadUser): void {
-    const dueAt = this.#loading ? this.#overdue.shift() : undefined;
+    const dueAt = this.#overdue.shift();
     if (dueAt === undefined) this.#free.add(user);
     else user.search(dueAt);
   }

@@ -8,8 +8,8 @@ export interface RedisCost {
  * What one of each thing costs, as measured: docs/scaling.md says where and how. These are figures of one machine; with
  * those of another, the calculation is one for that.
  *
- * They were measured before the scripts were made cheaper: a match took 209 µs of Redis then and 174 after, and of the node
- * 192 and 183. So for matching they are on the safe side by about 17 % and 5 %; messages cost the same.
+ * They were measured before the scripts were made cheaper, when each search was a call of its own. docs/performance.md has what
+ * has changed since. So for matching they are on the safe side; messages cost the same.
  */
 export const costs = {
   /** With a million users present. */

@@ -29,6 +29,7 @@ interface Running {
 /** Runs the benchmarks as `npm run bench` does after the build. */
 function start(...args: string[]): Running {
   const child = spawn(process.execPath, [main, ...args], {
+    cwd: dir,
     env: { PATH: process.env.PATH, TMPDIR: dir, PASSERBY_TEST_PROCESS: process.env.PASSERBY_TEST_RUN },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -63,12 +64,11 @@ onLinux('npm run bench', () => {
   it(
     'measures everything, and makes a table and a file of it',
     async () => {
-      const file = join(dir, 'figures.json');
-      const { output, ended } = start('--quick', '--json', file);
+      const { output, ended } = start('--quick');
       const code = await ended;
       expect(output()).toMatch(/\| memory of Redis for a paired user, plain +\| bytes +\|.*\| at most 300 bytes \|/);
       expect(code).toBe(0);
-      const report: BenchReport = JSON.parse(await readFile(file, 'utf8'));
+      const report: BenchReport = JSON.parse(await readFile(join(dir, '.cache/bench.json'), 'utf8'));
       expect(report).toMatchObject({ version: 1, repeat: 1, quick: true, interrupted: false, failures: {} });
       expect([...new Set(report.rows.map(({ scenario }) => scenario))]).toEqual(Object.keys(scenarios));
       for (const { what, ours, other, goal, met } of report.rows) {
@@ -88,13 +88,13 @@ onLinux('npm run bench', () => {
       expect(bytes).toBeLessThan(1000);
       expect(rowOf('violations')).toMatchObject({ ours: [0], met: true });
       expect(await started()).toEqual([]);
-      expect(await readdir(dir)).toEqual(['figures.json']);
+      expect(await readdir(dir)).toEqual(['.cache']);
     },
     withinMs,
   );
 
   it(
-    'ends at once while servers are starting, and leaves nothing',
+    'ends at once while servers are starting, and leaves nothing but the report',
     async () => {
       const { child, output, ended } = start('--only', 'relay-1', '--quick');
       await until(async () => (await started()).length > 2);
@@ -103,7 +103,7 @@ onLinux('npm run bench', () => {
       expect(await ended).toBe(130);
       expect(output()).toContain('It was interrupted');
       expect(await started()).toEqual([]);
-      expect(await readdir(dir)).toEqual([]);
+      expect(await readdir(dir)).toEqual(['.cache']);
     },
     withinMs,
   );
