@@ -42,7 +42,7 @@ const commands = {
 
   async startBare(options: BareMatcherOptions): Promise<void> {
     matcher = await BareMatcher.start(options);
-    bareSessions = await BareSessions.connect(options.databaseUrl);
+    if (options.databaseUrl !== undefined) bareSessions = await BareSessions.connect(options.databaseUrl);
     idle = users(1000);
   },
 

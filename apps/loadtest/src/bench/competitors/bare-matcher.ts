@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connectRedis, TurnBatch, whenReady } from '@passerby/redis';
 import type { Redis } from 'ioredis';
 import { v7 as newSessionId } from 'uuid';
@@ -68,7 +69,8 @@ return {}`,
 
 export interface BareMatcherOptions {
   redisUrl: string;
-  databaseUrl: string;
+  /** Where it writes the rows itself. Without it, a recorder has to read the facts from the outbox. */
+  databaseUrl?: string;
   /** Of the keys. Default: the one that nodes use unless told otherwise. */
   prefix?: string;
 }
@@ -76,18 +78,18 @@ export interface BareMatcherOptions {
 /**
  * What a match costs at the very least when it is made as Passerby makes it: as many calls of Redis, with as many keys and
  * arguments, gathered in the same way, and the commands that must be: they read the user's entry, change the queue and both
- * entries, keep the fact and tell the node of the partner. Then two bare statements for each batch of rows.
+ * entries, keep the fact and tell the node of the partner. Then two bare statements for each batch of rows, or Passerby's recorder.
  *
  * It decides nothing in Redis, as only one process may search and knows who waits. So it leaves out leases, request ids, members,
- * calls that come too late, whom one has just met, drawing at random, and replies. Nobody reads the facts: the rows are written
- * from the memory of this process, and those that it had not written when it ends are lost.
+ * calls that come too late, whom one has just met, drawing at random, and replies. Without a recorder nobody reads the facts: the
+ * rows are written from the memory of this process, and those that it had not written when it ends are lost.
  */
 export class BareMatcher implements Matcher {
   readonly #redis: Redis;
   readonly #subscriber: Redis;
   readonly #searches: TurnBatch<unknown>;
   readonly #ends: TurnBatch<unknown>;
-  readonly #sessions: BareSessions;
+  readonly #sessions: BareSessions | undefined;
   readonly #keys: { outbox: string; all: string[] };
   readonly #channels: string;
   readonly #nodeId = randomBytes(6).toString('base64url');
@@ -104,7 +106,7 @@ export class BareMatcher implements Matcher {
   private constructor(
     redis: Redis,
     subscriber: Redis,
-    { sessions, prefix }: { sessions: BareSessions; prefix: string },
+    { sessions, prefix }: { sessions: BareSessions | undefined; prefix: string },
   ) {
     this.#redis = redis;
     this.#subscriber = subscriber;
@@ -125,7 +127,7 @@ export class BareMatcher implements Matcher {
       connectRedis({ url: redisUrl, role, log }),
     ) as [Redis, Redis];
     await Promise.all([redis, subscriber].map(each => whenReady(each, 10_000)));
-    const sessions = await BareSessions.connect(databaseUrl);
+    const sessions = databaseUrl === undefined ? undefined : await BareSessions.connect(databaseUrl);
     const matcher = new BareMatcher(redis, subscriber, { sessions, prefix });
     await subscriber.subscribe(matcher.#channels + matcher.#nodeId);
     for (const name of ['search', 'end'] as const) {
@@ -158,16 +160,19 @@ export class BareMatcher implements Matcher {
     this.#writeFullBatches();
   }
 
-  /** Removes the facts, too, which nobody else does. */
+  /** Removes the facts, too, if nobody else does. */
   async recorded(): Promise<void> {
-    this.#write();
-    await this.#written;
-    await this.#redis.unlink(this.#keys.outbox);
+    const { outbox } = this.#keys;
+    if (this.#sessions) {
+      this.#write();
+      await this.#written;
+      await this.#redis.unlink(outbox);
+    } else while ((await this.#redis.xlen(outbox)) > 0) await delay(5);
   }
 
   async close(): Promise<void> {
     for (const each of [this.#redis, this.#subscriber]) each.disconnect();
-    await this.#sessions.close();
+    await this.#sessions?.close();
   }
 
   async #call(script: keyof typeof scripts, args: (string | number)[]): Promise<never[]> {
@@ -186,12 +191,12 @@ export class BareMatcher implements Matcher {
 
   /** Both, as nothing may end that is not written as having begun. Users go on meanwhile. */
   #write(): void {
-    const [begun, ended] = [this.#begun, this.#ended];
+    const [begun, ended, sessions] = [this.#begun, this.#ended, this.#sessions];
     this.#begun = [];
     this.#ended = [];
     this.#written = this.#written.then(async () => {
-      if (begun.length > 0) await this.#sessions.begin(begun);
-      if (ended.length > 0) await this.#sessions.end(ended);
+      if (begun.length > 0) await sessions?.begin(begun);
+      if (ended.length > 0) await sessions?.end(ended);
     });
   }
 }
