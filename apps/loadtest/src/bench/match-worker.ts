@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as newSessionId } from 'uuid';
 import { BareMatcher, type BareMatcherOptions } from './competitors/bare-matcher.ts';
+import { BareRecorder } from './competitors/bare-recorder.ts';
 import { BareSessions, type BegunSession } from './competitors/bare-sessions.ts';
 import { NaiveMatcher } from './competitors/naive-matcher.ts';
 import { NaiveSessions } from './competitors/naive-sessions.ts';
@@ -16,6 +17,7 @@ let matcher: Matcher | undefined;
 let passerby: PasserbyMatcher | undefined;
 let sessions: NaiveSessions | undefined;
 let bareSessions: BareSessions | undefined;
+let bareRecorder: BareRecorder | undefined;
 /** Sessions that bare statements are to write. */
 const batches: BegunSession[][] = [];
 /** Users who do nothing now. */
@@ -44,6 +46,15 @@ const commands = {
     matcher = await BareMatcher.start(options);
     if (options.databaseUrl !== undefined) bareSessions = await BareSessions.connect(options.databaseUrl);
     idle = users(1000);
+  },
+
+  async startBareRecorder(options: { redisUrl: string; databaseUrl: string }): Promise<void> {
+    bareRecorder = await BareRecorder.connect(options);
+  },
+
+  /** Records all facts that wait in an outbox. */
+  async record({ outbox }: { outbox: string }): Promise<void> {
+    await bareRecorder?.record(outbox);
   },
 
   /**

@@ -126,6 +126,17 @@ describe('bare commands', () => {
 });
 
 describe('bare statements', () => {
+  it('write what waits in an outbox, and leave nothing there', async () => {
+    // So few that bare commands write nothing by themselves.
+    await worker.tell('match', { matches: 600, chats: 100, atOnce: 20 });
+    const facts = await pool.facts();
+    expect(await rows()).toEqual([]);
+    await worker.tell('startBareRecorder', { redisUrl: pool.url, databaseUrl: database.url });
+    await worker.tell('record', { outbox: key('outbox') });
+    expect(await rows()).toEqual(lastFacts(facts));
+    expect(await redis.xlen(key('outbox'))).toBe(0);
+  });
+
   it('write each session twice, all beginnings before the first end', async () => {
     await worker.tell('prepareBatches', { count: 4100 });
     await worker.tell('writeBatches');
