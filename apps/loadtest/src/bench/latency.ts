@@ -3,11 +3,13 @@ import { inRounds } from './in-rounds.ts';
 import { type LoadProcess, startLoad } from './load-process.ts';
 import type { Row } from './row.ts';
 import type { Scenario } from './scenario.ts';
-import { spreadOf } from './spread.ts';
+import type { Contestant } from './servers.ts';
 
 const pairs = 200;
-/** Messages that are played to find the limit. */
-const messages = 20_000;
+/** Messages that are played to warm up, and for a first idea of the limit. */
+const messages = 60_000;
+/** How often the limit is looked for, each time at a share of the last one. */
+const looks = 3;
 /** Many short turns: a p99 is spoilt by one bad moment of the machine. */
 const seconds = 2;
 const secondsAtLeast = 0.3;
@@ -25,13 +27,14 @@ export const latency: Scenario = async bench => {
       loads.push(load);
       await load.tell('connectPairs', { ...contestant, count: pairs });
     }
-    const [first] = loads;
-    const limit = first ? await limitOf(first, messages * scale) : Number.NaN;
+    const turnSeconds = Math.max(secondsAtLeast, seconds * scale);
+    const [load] = loads;
+    const limit = load ? await limitOf(contestants[0], load, messages * scale, turnSeconds) : Number.NaN;
     const messagesPerSecond = Math.round(limit * shareOfLimit);
     say(`One node carries at most ${Math.round(limit)} messages a second here.`);
     const flows = loads.map((load, index) => async () => {
       const processes = contestants[index]?.processes ?? {};
-      const options = { messagesPerSecond, seconds: Math.max(secondsAtLeast, seconds * scale) };
+      const options = { messagesPerSecond, seconds: turnSeconds };
       const { result, cpuUs } = await metered(processes, () => load.tell('flow', options));
       return { ...result, cpuUs: sum(Object.values(cpuUs)) / result.messages };
     });
@@ -55,13 +58,22 @@ export const latency: Scenario = async bench => {
   }
 };
 
-/** The rate when as many messages are in flight as there are pairs. */
-async function limitOf(load: LoadProcess, count: number): Promise<number> {
-  const rates: number[] = [];
-  for (let round = 0; round < 4; round++) {
-    const { messages, seconds } = await load.tell('play', { messages: count });
-    // The first one warms up.
-    if (round > 0) rates.push(messages / seconds);
+/**
+ * The rate that would keep the core of a node busy the whole time, by what a message costs at a share of that rate. More than this
+ * goes through only when messages wait for each other, and so go together.
+ */
+async function limitOf(
+  { processes: { nodes } }: Contestant,
+  load: LoadProcess,
+  warmUp: number,
+  seconds: number,
+): Promise<number> {
+  const played = await load.tell('play', { messages: warmUp });
+  let limit = played.messages / played.seconds;
+  for (let look = 0; look < looks; look++) {
+    const flow = () => load.tell('flow', { messagesPerSecond: Math.round(limit * shareOfLimit), seconds });
+    const { result, cpuUs } = await metered({ nodes }, flow);
+    limit = (result.messages / cpuUs.nodes) * 1e6;
   }
-  return spreadOf(rates).median;
+  return limit;
 }
