@@ -9,6 +9,8 @@ export class RawWebSocket {
   readonly closed: Promise<void>;
   /** The text frames that came and no `next` has taken yet. */
   readonly frames: string[] = [];
+  /** What came in pongs of the WebSocket. */
+  readonly pongs: string[] = [];
   readonly #socket: Socket;
   #unread: Buffer<ArrayBufferLike>;
   #arrived: () => void = () => undefined;
@@ -114,6 +116,7 @@ export class RawWebSocket {
       if (!frame) return;
       this.#unread = frame.rest;
       if (frame.opcode === 1) this.frames.push(frame.payload.toString());
+      if (frame.opcode === 10) this.pongs.push(frame.payload.toString());
       // The node says that it closes the connection, and would wait for the same from this side.
       if (frame.opcode === 8) this.close();
       this.#arrived();

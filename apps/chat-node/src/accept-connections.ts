@@ -1,27 +1,27 @@
-import type { IncomingMessage } from 'node:http';
-import { ChatError, parseResumeToken } from '@passerby/core';
+import { ChatError, parseResumeToken, type ResumeToken } from '@passerby/core';
 import { parseHandshake } from '@passerby/protocol';
+import type { ClientAddresses } from './client-address.ts';
 import type { SocketClients } from './socket-clients.ts';
 import { describeError, handleSocketEvents, type SocketEventsOptions } from './socket-events.ts';
 import type { ChatServer, ChatSocket } from './socket-server.ts';
 
 export interface AcceptConnectionsOptions extends SocketEventsOptions {
   clients: SocketClients;
-  addressOf: (request: IncomingMessage) => string;
+  addresses: Pick<ClientAddresses, 'of'>;
   /** Is told of each user who has been welcomed. */
   greet: (userId: string) => void;
 }
 
 /** Makes each connection that the limits allow a user, until it closes: a new one, or one who resumes. */
 export function acceptConnections(io: ChatServer, options: AcceptConnectionsOptions): void {
-  const { service, clients, limits, metrics, log, addressOf, greet } = options;
+  const { service, clients, limits, metrics, log, addresses, greet } = options;
 
   const count = async (socket: ChatSocket): Promise<void> => {
-    // Before anything that the client chose is counted: Redis remembers what it counts.
-    await limits.connection(addressOf(socket.request));
-    const { resume } = parseHandshake(socket.handshake.auth);
-    const shown = typeof resume === 'string' ? parseResumeToken(resume) : undefined;
-    if (shown) await limits.resume(shown.userId);
+    const address = addresses.of(socket.request);
+    const shown = shownToken(socket);
+    // Whoever comes back is not new, also when many come back at once to the address of a school.
+    if (shown) limits.mayResume(shown.userId, address);
+    else await limits.newUser(address);
   };
 
   io.use((socket, next) => {
@@ -32,6 +32,8 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
         metrics.errorSent(code);
         // A client gets this as `connect_error`: the text as its message, the rest as its `data`.
         next(Object.assign(new Error(message), { data: { code, retryAfterMs } }));
+        // After the answer. The client could try again on this connection no more than anybody can join twice.
+        setImmediate(() => socket.conn.close());
       },
     );
   });
@@ -44,6 +46,8 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
       log.debug({ socket: socket.id, reason }, 'A connection ended.');
       // Whoever says goodbye, or is sent away, is gone for good.
       const how = reason.endsWith('namespace disconnect') ? 'left' : 'lost';
+      // It can join only once.
+      socket.conn.close();
       joined.then(
         async userId => {
           if (clients.detach(userId, socket)) await service.disconnect(userId, how);
@@ -51,7 +55,7 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
         () => undefined,
       );
     });
-    handleSocketEvents(socket, { joined, address: addressOf(socket.request) }, options);
+    handleSocketEvents(socket, { joined, address: addresses.of(socket.request) }, options);
     joined.then(
       userId => log.debug({ user: userId, socket: socket.id }, 'A user connected.'),
       error => refuse(socket, error),
@@ -68,6 +72,7 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
 
   const join = async (socket: ChatSocket): Promise<string> => {
     const { resume } = parseHandshake(socket.handshake.auth);
+    const shown = shownToken(socket);
     if (resume === undefined) {
       service.connect(socket.id);
       clients.attach(socket.id, socket);
@@ -77,9 +82,17 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
       attach: userId => clients.attach(userId, socket),
       isOpen: () => socket.connected,
     });
+    if (shown?.userId === userId) limits.resumed(userId);
+    else if (shown) limits.resumeFailed(addresses.of(socket.request));
     // Whoever has nothing to say answers a ping, which comes after the welcome.
     socket.conn.once('heartbeat', () => service.heard(userId));
     greet(userId);
     return userId;
   };
+}
+
+/** The token that a client shows to resume, if it can be one. */
+function shownToken(socket: ChatSocket): ResumeToken | undefined {
+  const { resume } = parseHandshake(socket.handshake.auth);
+  return typeof resume === 'string' ? parseResumeToken(resume) : undefined;
 }

@@ -1,20 +1,41 @@
-import { createHash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import ipaddr from 'ipaddr.js';
 import proxyAddr from 'proxy-addr';
 
+export interface ClientAddressesOptions {
+  /** Proxies: addresses, networks, or `loopback`, `linklocal`, `uniquelocal`. */
+  trusted: string[];
+  /** Keys the names. Nodes with the same secret give an address the same name, and nobody without it can find the address. */
+  secret: string;
+}
+
 /**
- * Makes a function that names where a request comes from: the address of the client, or the first one that is not a
- * trusted proxy's. The name is a hash, so that no address is kept anywhere. An IPv6 network of 64 bits counts as one
- * address, for one visitor owns all of it.
- * @param trusted addresses, networks, or `loopback`, `linklocal`, `uniquelocal`
+ * Names where clients come from. A name is a keyed hash, so that no address is kept anywhere, and none can be found by
+ * trying all of them. An IPv6 network of 64 bits counts as one address, for one visitor owns all of it.
  */
-export function clientAddress(trusted: string[]): (request: IncomingMessage) => string {
-  const isTrusted = proxyAddr.compile(trusted);
-  return request => {
-    const address = proxyAddr(request, isTrusted);
-    return createHash('sha256').update(network(address)).digest('base64url').slice(0, 22);
-  };
+export class ClientAddresses {
+  readonly #isTrusted: (address: string, hop: number) => boolean;
+  readonly #secret: string;
+
+  constructor({ trusted, secret }: ClientAddressesOptions) {
+    this.#isTrusted = proxyAddr.compile(trusted);
+    this.#secret = secret;
+  }
+
+  /** The name of the client's address: the first one, seen from here, that is not a trusted proxy's. */
+  of(request: IncomingMessage): string {
+    return this.#name(proxyAddr(request, this.#isTrusted));
+  }
+
+  /** The same for a TCP connection. Undefined if it is a trusted proxy's, which brings many clients. */
+  ofPeer({ remoteAddress }: { remoteAddress?: string | undefined }): string | undefined {
+    return remoteAddress && this.#isTrusted(remoteAddress, 0) ? undefined : this.#name(remoteAddress);
+  }
+
+  #name(address: string | undefined): string {
+    return createHmac('sha256', this.#secret).update(network(address)).digest('base64url').slice(0, 22);
+  }
 }
 
 function network(address: string | undefined): string {

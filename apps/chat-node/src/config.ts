@@ -55,6 +55,12 @@ const settings = z.object({
   LIMIT_ADDRESS_MESSAGES: limit.prefault('600/10'),
   LIMIT_ADDRESS_REQUESTS: limit.prefault('600/10'),
   LIMIT_ADDRESS_CONNECTIONS: limit.prefault('300/60'),
+  LIMIT_ADDRESS_OPEN: wholeNumber(1, 1_000_000).prefault('1000'),
+  LIMIT_ADDRESS_HANDSHAKES: limit.prefault('3000/60'),
+  LIMIT_ADDRESS_HTTP: limit.prefault('6000/10'),
+  LIMIT_ADDRESS_PACKETS: limit.prefault('5000/10'),
+  LIMIT_CONNECTION_PACKETS: limit.prefault('500/10'),
+  ADDRESS_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
   ADMIN_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   LOG_LEVEL: z.enum(logLevels, `must be one of ${logLevels.join(', ')}`).default('info'),
 });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,16 +12,22 @@ import { type Logger, pino } from 'pino';
 import { acceptConnections } from './accept-connections.ts';
 import { AdapterConnection } from './adapter-connection.ts';
 import { adminRoutes } from './admin-routes.ts';
-import { clientAddress } from './client-address.ts';
+import { Admission } from './admission.ts';
+import { boundedWebSockets } from './bounded-web-sockets.ts';
+import { ClientAddresses } from './client-address.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { drain } from './drain.ts';
+import { guardConnections } from './guard-connections.ts';
 import { createHttpApp } from './http-app.ts';
+import { createHttpFront } from './http-front.ts';
 import { Metrics } from './metrics.ts';
+import { OpenConnections } from './open-connections.ts';
 import { OwnStatus } from './own-status.ts';
 import { PoolWatch } from './pool-watch.ts';
 import { rateLimits } from './rate-limits.ts';
 import { SocketClients } from './socket-clients.ts';
 import { createSocketServer } from './socket-server.ts';
+import { originCheck } from './web-origin.ts';
 
 /** SIGTERM moves users away before the node stops; SIGINT, and any second signal, ends it at once. */
 const stopSignals = ['SIGTERM', 'SIGINT'] as const;
@@ -64,8 +71,21 @@ async function run(config: Config): Promise<void> {
   const bus = new RedisNodeBus(redis, subscriber, { prefix: config.REDIS_PREFIX, log });
   const lease = new Lease({ store, leaseMs: config.LEASE_MS, graceMs: config.RESUME_WITHIN_MS, log });
 
-  const http = createServer((request, response) => app(request, response));
-  const io = createSocketServer(http, { allowedOrigins: config.ALLOWED_ORIGINS, isOpen: () => !stopping });
+  const addresses = new ClientAddresses({
+    trusted: config.TRUST_PROXY,
+    secret: config.ADDRESS_SECRET ?? randomBytes(32).toString('base64url'),
+  });
+  const door = { addresses, limits: rateLimits(config, redis), open: new OpenConnections(), metrics };
+  // It listens nowhere: all that it gets comes through the front.
+  const inner = createServer((request, response) => app(request, response));
+  const io = createSocketServer(inner, { allowedOrigins: config.ALLOWED_ORIGINS, webSockets: boundedWebSockets(door) });
+  guardConnections(io, door);
+  const admission = new Admission({
+    ...door,
+    isAllowedOrigin: originCheck(config.ALLOWED_ORIGINS),
+    isOpen: () => !stopping,
+  });
+  const http = createHttpFront(inner, admission);
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: `${config.REDIS_PREFIX}:everyone` }));
   const clients = new SocketClients(io);
   const service = new ChatService({ store, bus, clients, lease, meter: metrics, log });
@@ -93,8 +113,8 @@ async function run(config: Config): Promise<void> {
   acceptConnections(io, {
     service,
     clients,
-    limits: rateLimits(config, redis),
-    addressOf: clientAddress(config.TRUST_PROXY),
+    limits: door.limits,
+    addresses,
     metrics,
     log,
     greet: userId => watch.greet(userId),
@@ -115,7 +135,8 @@ async function run(config: Config): Promise<void> {
     const left = await Promise.race([leave(), delay(leaveWithinMs)]).catch(() => false);
     if (!left) log.warn('Redis could not be told that this node stops. Its lease will lapse, and its chats end then.');
     // Clients that do not answer a farewell would keep the server open for 30 s.
-    await Promise.race([io.close(), delay(farewellMs)]);
+    http.close();
+    await Promise.race([Promise.all([io.close(), once(http, 'close')]), delay(farewellMs)]);
     for (const each of [redis, subscriber, adapterPublisher, adapterSubscriber]) each.disconnect();
     log.info('Stopped.');
     process.exit();

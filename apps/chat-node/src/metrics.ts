@@ -17,6 +17,9 @@ export class Metrics implements Meter {
   readonly #messages = this.#counter('passerby_messages_total', 'Messages passed on, by route.', ['route']);
   readonly #dropped = this.#counter('passerby_messages_dropped_total', 'Messages that came after their session ended.');
   readonly #errors = this.#counter('passerby_errors_total', 'Errors that clients got, by code.', ['code']);
+  readonly #refusals = this.#counter('passerby_refusals_total', 'What the node refused to take, by reason.', [
+    'reason',
+  ]);
   readonly #scripts = new Histogram({
     name: 'passerby_script_seconds',
     help: 'Time of a Lua script, from the call to the reply, for each user whom it served.',
@@ -48,6 +51,11 @@ export class Metrics implements Meter {
 
   errorSent(code: ErrorCode): void {
     this.#errors.inc({ code });
+  }
+
+  /** A connection or a request was not let in, or was closed for what it did. */
+  refused(reason: string): void {
+    this.#refusals.inc({ reason });
   }
 
   /** What has been counted so far. */

@@ -3,11 +3,17 @@ import type { ErrorCode } from '@passerby/protocol';
 import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Config } from './config.ts';
+import type { PacketLimits } from './packet-budget.ts';
 import { WindowCounter } from './window-counter.ts';
 
 type Limit = Config['LIMIT_USER_MESSAGES'];
 
-/** How often a user, and all users of an address together, may do things. */
+/** A user who has done less than this share of what a user may do is not refused for what others of the address do. */
+const modestShare = 1 / 3;
+/** What a message has besides its text, in bytes, at the most. */
+const envelopeBytes = 256;
+
+/** How often a user, a connection, and all that comes from an address, may do things. */
 export interface RateLimits {
   /** Counts a `message` event. Throws `TOO_MANY_MESSAGES`. */
   message(userId: string, address: string): void;
@@ -17,76 +23,101 @@ export interface RateLimits {
   request(userId: string, address: string): void;
   /** Counts a `typing` event. Throws `TOO_MANY_REQUESTS`. */
   typing(userId: string, address: string): void;
-  /** Counts a user's resuming. Rejects with `TOO_MANY_REQUESTS`. */
-  resume(userId: string): Promise<void>;
-  /** Counts a new connection. Rejects with `TOO_MANY_CONNECTIONS`. */
-  connection(address: string): Promise<void>;
+
+  /** Counts a new user. Rejects with `TOO_MANY_CONNECTIONS`. */
+  newUser(address: string): Promise<void>;
+  /** Whether a client that shows a token may be heard. Throws `TOO_MANY_CONNECTIONS` or `TOO_MANY_REQUESTS`. */
+  mayResume(userId: string, address: string): void;
+  /** Counts a token that was good, against its user. */
+  resumed(userId: string): void;
+  /** Counts a token that was not, against its address: it made a new user, and Redis was asked. */
+  resumeFailed(address: string): void;
+
+  /** Counts an HTTP request that costs as much as `weight` ordinary ones. @returns for how long to wait, in ms, or 0 */
+  http(address: string, weight: number): number;
+  /** Counts a new Engine.IO connection. @returns for how long to wait, in ms, or 0 */
+  handshake(address: string): number;
+  /** How many Engine.IO connections an address may have at a time. */
+  readonly open: number;
+  readonly packets: PacketLimits;
 }
 
 /**
- * Users and their messages are counted on their node, in memory: no message waits for Redis. Connections and resumes are
- * counted in Redis, for all nodes together, and in memory while Redis cannot be reached.
+ * All is counted on its node, in memory: nothing waits for Redis, and what is refused costs it nothing. New users are then
+ * counted in Redis, too, for all nodes together, and in memory alone while Redis cannot be reached.
  */
 export function rateLimits(config: Config, redis: Redis): RateLimits {
-  if (config.RATE_LIMITS === 'off') {
-    const allowed = () => undefined;
-    const admitted = () => Promise.resolve();
-    const counted = { message: allowed, receipt: allowed, typing: allowed, request: allowed };
-    return { ...counted, resume: admitted, connection: admitted };
-  }
-  const userMessages = new WindowCounter(config.LIMIT_USER_MESSAGES);
-  const userRequests = new WindowCounter(config.LIMIT_USER_REQUESTS);
-  const addressMessages = new WindowCounter(config.LIMIT_ADDRESS_MESSAGES);
-  const addressRequests = new WindowCounter(config.LIMIT_ADDRESS_REQUESTS);
-  // A client acknowledges a message at most once, and seldom each one by itself.
-  const userReceipts = new WindowCounter(config.LIMIT_USER_MESSAGES);
-  // Apart from them, so that whoever types a lot can still receive.
-  const userTyping = new WindowCounter(config.LIMIT_USER_MESSAGES);
-  const addressReceipts = new WindowCounter(config.LIMIT_ADDRESS_MESSAGES);
-  const addressTyping = new WindowCounter(config.LIMIT_ADDRESS_MESSAGES);
-  const inRedis = (name: string, limit: Limit) =>
-    new RateLimiterRedis({
-      storeClient: redis,
-      keyPrefix: `${config.REDIS_PREFIX}:limit:${name}`,
-      points: limit.points,
-      duration: limit.seconds,
-      rejectIfRedisNotReady: true,
-      insuranceLimiter: new RateLimiterMemory({ points: limit.points, duration: limit.seconds }),
-    });
-  const connections = inRedis('connections', config.LIMIT_ADDRESS_CONNECTIONS);
-  const resumes = inRedis('resumes', config.LIMIT_USER_RESUMES);
+  const isOn = config.RATE_LIMITS === 'on';
+  const counter = (limit: Limit) => new WindowCounter(isOn ? limit : { points: Infinity, seconds: limit.seconds });
+
+  /** Counts events of one kind for their user, and for all users of the address together. */
+  const events = (ofUser: Limit, ofAddress: Limit, code: ErrorCode) => {
+    const [users, addresses] = [counter(ofUser), counter(ofAddress)];
+    return (userId: string, address: string): void => {
+      refuse(code, users.count(userId));
+      const waitMs = addresses.count(address);
+      if (waitMs > 0 && users.usedMoreThan(userId, modestShare)) refuse(code, waitMs);
+    };
+  };
+
+  const resumes = counter(config.LIMIT_USER_RESUMES);
+  const failedResumes = counter(config.LIMIT_ADDRESS_CONNECTIONS);
+  const requests = counter(config.LIMIT_ADDRESS_HTTP);
+  const handshakes = counter(config.LIMIT_ADDRESS_HANDSHAKES);
+  const newUser = isOn ? countedInRedis(config, redis) : () => Promise.resolve();
   return {
-    message(userId, address) {
-      count(userMessages, userId, 'TOO_MANY_MESSAGES');
-      count(addressMessages, address, 'TOO_MANY_MESSAGES');
+    message: events(config.LIMIT_USER_MESSAGES, config.LIMIT_ADDRESS_MESSAGES, 'TOO_MANY_MESSAGES'),
+    request: events(config.LIMIT_USER_REQUESTS, config.LIMIT_ADDRESS_REQUESTS, 'TOO_MANY_REQUESTS'),
+    // A client acknowledges a message at most once, and seldom each one by itself. And whoever types a lot can still receive.
+    receipt: events(config.LIMIT_USER_MESSAGES, config.LIMIT_ADDRESS_MESSAGES, 'TOO_MANY_REQUESTS'),
+    typing: events(config.LIMIT_USER_MESSAGES, config.LIMIT_ADDRESS_MESSAGES, 'TOO_MANY_REQUESTS'),
+
+    newUser,
+    mayResume(userId, address) {
+      refuse('TOO_MANY_CONNECTIONS', failedResumes.blockedMs(address));
+      refuse('TOO_MANY_REQUESTS', resumes.blockedMs(userId));
     },
-    receipt(userId, address) {
-      count(userReceipts, userId, 'TOO_MANY_REQUESTS');
-      count(addressReceipts, address, 'TOO_MANY_REQUESTS');
+    // A stranger who shows a wrong token in somebody's name must not use up what that user may do.
+    resumed: userId => void resumes.count(userId),
+    resumeFailed(address) {
+      failedResumes.count(address);
+      newUser(address).catch(() => undefined);
     },
-    typing(userId, address) {
-      count(userTyping, userId, 'TOO_MANY_REQUESTS');
-      count(addressTyping, address, 'TOO_MANY_REQUESTS');
+
+    http: (address, weight) => requests.count(address, weight),
+    handshake: address => handshakes.count(address),
+    open: isOn ? config.LIMIT_ADDRESS_OPEN : Number.POSITIVE_INFINITY,
+    packets: {
+      points: isOn ? config.LIMIT_CONNECTION_PACKETS.points : Number.POSITIVE_INFINITY,
+      seconds: config.LIMIT_CONNECTION_PACKETS.seconds,
+      addresses: counter(config.LIMIT_ADDRESS_PACKETS),
+      unitBytes: 4 * config.MAX_MESSAGE_CHARACTERS + envelopeBytes,
     },
-    request(userId, address) {
-      count(userRequests, userId, 'TOO_MANY_REQUESTS');
-      count(addressRequests, address, 'TOO_MANY_REQUESTS');
-    },
-    resume: userId => consume(resumes, userId, 'TOO_MANY_REQUESTS'),
-    connection: address => consume(connections, address, 'TOO_MANY_CONNECTIONS'),
   };
 }
 
-function count(counter: WindowCounter, key: string, code: ErrorCode): void {
-  const retryAfterMs = counter.count(key);
-  if (retryAfterMs > 0) throw new ChatError(code, { retryAfterMs });
+function countedInRedis(config: Config, redis: Redis): RateLimits['newUser'] {
+  const { points, seconds } = config.LIMIT_ADDRESS_CONNECTIONS;
+  const limiter = new RateLimiterRedis({
+    storeClient: redis,
+    keyPrefix: `${config.REDIS_PREFIX}:limit:connections`,
+    points,
+    duration: seconds,
+    rejectIfRedisNotReady: true,
+    insuranceLimiter: new RateLimiterMemory({ points, duration: seconds }),
+    // Whoever is past the limit costs Redis nothing any more.
+    inMemoryBlockOnConsumed: points + 1,
+  });
+  return async address => {
+    try {
+      await limiter.consume(address);
+    } catch (rejection) {
+      if (!(rejection instanceof RateLimiterRes)) throw rejection;
+      throw new ChatError('TOO_MANY_CONNECTIONS', { retryAfterMs: rejection.msBeforeNext });
+    }
+  };
 }
 
-async function consume(limiter: RateLimiterRedis, key: string, code: ErrorCode): Promise<void> {
-  try {
-    await limiter.consume(key);
-  } catch (rejection) {
-    if (!(rejection instanceof RateLimiterRes)) throw rejection;
-    throw new ChatError(code, { retryAfterMs: rejection.msBeforeNext });
-  }
+function refuse(code: ErrorCode, retryAfterMs: number): void {
+  if (retryAfterMs > 0) throw new ChatError(code, { retryAfterMs });
 }

@@ -1,6 +1,5 @@
 import type { Clients } from '@passerby/core';
 import { errorTexts, type ServerEvents } from '@passerby/protocol';
-import { cutOffIfStalled } from './cut-off-if-stalled.ts';
 import { sendEvent } from './send-event.ts';
 import type { ChatServer, ChatSocket } from './socket-server.ts';
 
@@ -28,9 +27,7 @@ export class SocketClients implements Clients {
 
   emit<Event extends keyof ServerEvents>(userId: string, event: Event, ...args: Parameters<ServerEvents[Event]>): void {
     const socket = this.#sockets.get(userId);
-    if (!socket) return;
-    sendEvent(socket, event, ...args);
-    cutOffIfStalled(socket);
+    if (socket) sendEvent(socket, event, ...args);
   }
 
   close(userId: string): void {

@@ -9,7 +9,6 @@ import {
   parseTyping,
 } from '@passerby/protocol';
 import type { Logger } from 'pino';
-import { cutOffIfStalled } from './cut-off-if-stalled.ts';
 import type { Metrics } from './metrics.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { sendEvent } from './send-event.ts';
@@ -167,7 +166,6 @@ class SocketEvents {
       const { message: text, ...details } = reply.error;
       sendEvent(this.#socket, 'error', text, details);
     }
-    cutOffIfStalled(this.#socket);
   }
 }
 

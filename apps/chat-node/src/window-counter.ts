@@ -10,21 +10,38 @@ export class WindowCounter {
   /** On the clock of `performance.now()`. */
   #endsAt = 0;
 
+  /** @param limit points: Infinity for no limit */
   constructor({ points, seconds }: { points: number; seconds: number }) {
     this.#points = points;
     this.#windowMs = seconds * 1000;
   }
 
-  /** Counts one event. @returns 0 if the key may have it, else for how many ms it may have none */
-  count(key: string): number {
+  /**
+   * Counts one event, or one that weighs as much as several. What is refused is not counted.
+   * @returns 0 if the key may have it, else for how many ms it may have none
+   */
+  count(key: string, weight = 1): number {
     const now = performance.now();
     if (now >= this.#endsAt) {
       this.#counts.clear();
       this.#endsAt = now + this.#windowMs;
     }
-    const count = (this.#counts.get(key) ?? 0) + 1;
+    const count = (this.#counts.get(key) ?? 0) + weight;
     if (count > this.#points) return Math.ceil(this.#endsAt - now);
     this.#counts.set(key, count);
     return 0;
+  }
+
+  /** For how many ms the key may have nothing more, without counting anything; 0 if it may. */
+  blockedMs(key: string): number {
+    const now = performance.now();
+    if (now >= this.#endsAt || (this.#counts.get(key) ?? 0) < this.#points) return 0;
+    return Math.ceil(this.#endsAt - now);
+  }
+
+  /** Whether the key has had more than this share of its events in this window, from 0 to 1. */
+  usedMoreThan(key: string, share: number): boolean {
+    if (performance.now() >= this.#endsAt) return false;
+    return (this.#counts.get(key) ?? 0) > this.#points * share;
   }
 }

@@ -23,6 +23,7 @@ import { Metrics } from '../src/metrics.ts';
 import type { RateLimits } from '../src/rate-limits.ts';
 import { SocketClients } from '../src/socket-clients.ts';
 import { type ChatServer, createSocketServer } from '../src/socket-server.ts';
+import { WindowCounter } from '../src/window-counter.ts';
 
 const secret = 'x'.repeat(43);
 const log = pino({ level: 'silent' });
@@ -36,8 +37,10 @@ let clients: ChatClient[];
 let greeted: string[];
 /** What was counted, in order: the name of the limit and the key. */
 let counted: string[][];
-/** The limit of connections of an address: what it waits for, and whether it then refuses. */
-let connectionLimit: () => Promise<void>;
+/** The limit of new users of an address: what it waits for, and whether it then refuses. */
+let newUserLimit: () => Promise<void>;
+let resumeLimit: () => void;
+const unlimited = new WindowCounter({ points: Number.POSITIVE_INFINITY, seconds: 1 });
 
 /** Keeps all commands to the store, as if it did not answer. @returns what lets them go */
 function stallStore(): () => void {
@@ -60,13 +63,14 @@ beforeEach(async () => {
   counted = [];
   greeted = [];
   clients = [];
-  connectionLimit = async () => undefined;
+  newUserLimit = async () => undefined;
+  resumeLimit = () => undefined;
   const channels = new MemoryChannels();
   store = new HeldStore(new MemoryPairStore({ channels, outbox: new MemoryOutbox() }));
   const lease = new Lease({ store, leaseMs: 60_000, graceMs: 30_000, log });
   const metrics = new Metrics();
   http = createServer();
-  io = createSocketServer(http, { allowedOrigins: [], isOpen: () => true });
+  io = createSocketServer(http, { allowedOrigins: [] });
   const sockets = new SocketClients(io);
   service = new ChatService({ store, bus: new MemoryNodeBus(channels), clients: sockets, lease, meter: metrics, log });
   const count = async (...what: string[]) => void counted.push(what);
@@ -75,13 +79,21 @@ beforeEach(async () => {
     request: userId => count('request', userId),
     receipt: userId => count('receipt', userId),
     typing: userId => count('typing', userId),
-    resume: userId => count('resume', userId),
-    connection: async address => {
-      await count('connection', address);
-      await connectionLimit();
+    newUser: async address => {
+      await count('new user', address);
+      await newUserLimit();
     },
+    mayResume: (userId, address) => {
+      void count('may resume', userId, address);
+      resumeLimit();
+    },
+    resumed: userId => void count('resumed', userId),
+    resumeFailed: address => void count('resume failed', address),
+    http: () => 0,
+    handshake: () => 0,
+    open: Number.POSITIVE_INFINITY,
+    packets: { points: Number.POSITIVE_INFINITY, seconds: 1, addresses: unlimited, unitBytes: 1000 },
   };
-  const addressOf = () => 'home';
   const greet = (userId: string) => void greeted.push(userId);
   acceptConnections(io, {
     service,
@@ -89,7 +101,7 @@ beforeEach(async () => {
     limits,
     metrics,
     log,
-    addressOf,
+    addresses: { of: () => 'home' },
     greet,
     maxMessageCharacters: 500,
   });
@@ -196,25 +208,57 @@ describe('a client that resumed and says nothing', () => {
 });
 
 describe('the limits of connections', () => {
-  it('count a resume only for a connection that its address may open', async () => {
-    connectionLimit = async () => {
+  it('refuse a new user of an address that has too many, and close the connection', async () => {
+    newUserLimit = async () => {
       throw new ChatError('TOO_MANY_CONNECTIONS', { retryAfterMs: 1000 });
     };
-    await expect(connect({ resume: `somebody.${secret}` })).rejects.toThrow(errorTexts.TOO_MANY_CONNECTIONS);
-    expect(counted).toEqual([['connection', 'home']]);
+    await expect(connect({ resume: true })).rejects.toThrow(errorTexts.TOO_MANY_CONNECTIONS);
+    expect(counted).toEqual([['new user', 'home']]);
+    await eventually(() => expect(io.engine.clientsCount).toBe(0));
+  });
+
+  it('refuse a resume before anything is asked, and close the connection', async () => {
+    resumeLimit = () => {
+      throw new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: 1000 });
+    };
+    await expect(connect({ resume: `somebody.${secret}` })).rejects.toThrow(errorTexts.TOO_MANY_REQUESTS);
+    expect(counted).toEqual([['may resume', 'somebody', 'home']]);
+    expect(store.calls).not.toContain('resume');
+    await eventually(() => expect(io.engine.clientsCount).toBe(0));
+  });
+
+  it('count a token that is no good for the address, and not for the user whom it names', async () => {
+    const client = await connect({ resume: `some-body_1.${secret}` });
+    await client.next('welcome');
+    expect(counted).toEqual([
+      ['may resume', 'some-body_1', 'home'],
+      ['resume failed', 'home'],
+    ]);
+  });
+
+  it('count a token that is good for its user alone', async () => {
+    const first = await connect({ resume: true });
+    const { token } = await first.next('welcome');
+    await first.ask('search');
+    counted = [];
+    const second = await connect({ resume: token });
+    expect(await second.next('welcome')).toMatchObject({ resumed: true });
+    expect(counted).toEqual([
+      ['may resume', first.id, 'home'],
+      ['resumed', first.id],
+    ]);
   });
 
   it.each([
-    ['a token', `some-body_1.${secret}`, ['some-body_1']],
-    ['the wish for a token', true, []],
-    ['a user id that none is', `some:body.${secret}`, []],
-    ['a user id that is too long', `${'x'.repeat(65)}.${secret}`, []],
-    ['a secret that none is', 'somebody.x', []],
-    ['no dot', 'somebody', []],
-    ['nothing', '', []],
-  ])('count a resume for the user of a token: %s', async (_name, resume, userIds) => {
+    ['the wish for a token', true],
+    ['a user id that none is', `some:body.${secret}`],
+    ['a user id that is too long', `${'x'.repeat(65)}.${secret}`],
+    ['a secret that none is', 'somebody.x'],
+    ['no dot', 'somebody'],
+    ['nothing', ''],
+  ])('count a new user for what is no token: %s', async (_name, resume) => {
     const client = await connect({ resume });
     await client.next('welcome');
-    expect(counted).toEqual([['connection', 'home'], ...userIds.map(userId => ['resume', userId])]);
+    expect(counted).toEqual([['new user', 'home']]);
   });
 });

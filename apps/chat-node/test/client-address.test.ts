@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { clientAddress } from '../src/client-address.ts';
+import { ClientAddresses } from '../src/client-address.ts';
 
 /** A request over a connection from an address, with what a header claims. */
 function request(remoteAddress: string | undefined, forwardedFor?: string): IncomingMessage {
@@ -7,11 +8,16 @@ function request(remoteAddress: string | undefined, forwardedFor?: string): Inco
   return { socket: { remoteAddress }, headers } as unknown as IncomingMessage;
 }
 
-const direct = clientAddress([]);
+const secret = 'known to the nodes alone';
+const namer = (...trusted: string[]) => {
+  const addresses = new ClientAddresses({ trusted, secret });
+  return (from: IncomingMessage) => addresses.of(from);
+};
+const direct = namer();
 const name = (address: string) => direct(request(address));
 const ann = '203.0.113.7';
 
-describe('clientAddress', () => {
+describe('ClientAddresses', () => {
   it('names an address without showing it', () => {
     expect(name(ann)).toMatch(/^[\w-]{22}$/);
     expect(name(ann)).toBe(name(ann));
@@ -21,7 +27,7 @@ describe('clientAddress', () => {
 
   it('believes nobody who claims another address, unless told to', () => {
     expect(direct(request(ann, '198.51.100.1'))).toBe(name(ann));
-    const behindProxy = clientAddress(['10.0.0.0/8']);
+    const behindProxy = namer('10.0.0.0/8');
     expect(behindProxy(request(ann, '198.51.100.1'))).toBe(name(ann));
   });
 
@@ -34,11 +40,11 @@ describe('clientAddress', () => {
     ['a proxy whose IPv4 address came as IPv6', '::ffff:10.0.0.1', ann],
     ['a claim that is not an address', '10.0.0.1', `nonsense, ${ann}`],
   ])('finds the first address that is not trusted: %s', (_what, remote, forwardedFor) => {
-    expect(clientAddress(['10.0.0.0/8', 'loopback'])(request(remote, forwardedFor))).toBe(name(ann));
+    expect(namer('10.0.0.0/8', 'loopback')(request(remote, forwardedFor))).toBe(name(ann));
   });
 
   it('names the proxy when it tells no address', () => {
-    expect(clientAddress(['10.0.0.0/8'])(request('10.0.0.1'))).toBe(name('10.0.0.1'));
+    expect(namer('10.0.0.0/8')(request('10.0.0.1'))).toBe(name('10.0.0.1'));
   });
 
   it('takes an IPv6 network of 64 bits for one address', () => {
@@ -50,6 +56,18 @@ describe('clientAddress', () => {
   it('takes an IPv4 address for the same when it came over IPv6', () => {
     expect(name(`::ffff:${ann}`)).toBe(name(ann));
     expect(name(`::ffff:${ann}`)).not.toBe(name('::ffff:203.0.113.8'));
+  });
+
+  it('names an address differently for those who have another secret, and not by its plain hash', () => {
+    const elsewhere = new ClientAddresses({ trusted: [], secret: 'another secret' }).of(request(ann));
+    expect(elsewhere).not.toBe(name(ann));
+    expect(createHash('sha256').update(ann).digest('base64url')).not.toContain(name(ann));
+  });
+
+  it('names the peer of a connection like its requests, and not a trusted proxy', () => {
+    const addresses = new ClientAddresses({ trusted: ['10.0.0.0/8'], secret });
+    expect(addresses.ofPeer({ remoteAddress: ann })).toBe(addresses.of(request(ann)));
+    expect(addresses.ofPeer({ remoteAddress: '::ffff:10.0.0.1' })).toBeUndefined();
   });
 
   it('has one name for all that has no address', () => {

@@ -34,6 +34,11 @@ describe('readConfig', () => {
       LIMIT_ADDRESS_MESSAGES: { points: 600, seconds: 10 },
       LIMIT_ADDRESS_REQUESTS: { points: 600, seconds: 10 },
       LIMIT_ADDRESS_CONNECTIONS: { points: 300, seconds: 60 },
+      LIMIT_ADDRESS_OPEN: 1000,
+      LIMIT_ADDRESS_HANDSHAKES: { points: 3000, seconds: 60 },
+      LIMIT_ADDRESS_HTTP: { points: 6000, seconds: 10 },
+      LIMIT_ADDRESS_PACKETS: { points: 5000, seconds: 10 },
+      LIMIT_CONNECTION_PACKETS: { points: 500, seconds: 10 },
       LOG_LEVEL: 'info',
     });
     expect(complaints({})).toEqual(['REDIS_URL is not set. See .env.example.']);
@@ -66,6 +71,12 @@ describe('readConfig', () => {
       LIMIT_ADDRESS_MESSAGES: '5/6',
       LIMIT_ADDRESS_REQUESTS: '7/8',
       LIMIT_ADDRESS_CONNECTIONS: '10000000/86400',
+      LIMIT_ADDRESS_OPEN: '1000000',
+      LIMIT_ADDRESS_HANDSHAKES: '9/10',
+      LIMIT_ADDRESS_HTTP: '11/12',
+      LIMIT_ADDRESS_PACKETS: '13/14',
+      LIMIT_CONNECTION_PACKETS: '15/16',
+      ADDRESS_SECRET: 'fedcba9876543210',
       ADMIN_TOKEN: '0123456789abcdef',
       LOG_LEVEL: 'debug',
     };
@@ -84,6 +95,11 @@ describe('readConfig', () => {
       LIMIT_ADDRESS_MESSAGES: { points: 5, seconds: 6 },
       LIMIT_ADDRESS_REQUESTS: { points: 7, seconds: 8 },
       LIMIT_ADDRESS_CONNECTIONS: { points: 10_000_000, seconds: 86_400 },
+      LIMIT_ADDRESS_OPEN: 1_000_000,
+      LIMIT_ADDRESS_HANDSHAKES: { points: 9, seconds: 10 },
+      LIMIT_ADDRESS_HTTP: { points: 11, seconds: 12 },
+      LIMIT_ADDRESS_PACKETS: { points: 13, seconds: 14 },
+      LIMIT_CONNECTION_PACKETS: { points: 15, seconds: 16 },
     });
     expect(readConfig({ REDIS_URL, ALLOWED_ORIGINS: '*' }).ALLOWED_ORIGINS).toEqual(['*']);
   });
@@ -108,6 +124,12 @@ describe('readConfig', () => {
     ['LIMIT_ADDRESS_MESSAGES', limit, ['x']],
     ['LIMIT_ADDRESS_REQUESTS', limit, ['x']],
     ['LIMIT_ADDRESS_CONNECTIONS', limit, ['x']],
+    ['LIMIT_ADDRESS_OPEN', 'must be a whole number from 1 to 1000000.', ['0', '300/60']],
+    ['LIMIT_ADDRESS_HANDSHAKES', limit, ['x']],
+    ['LIMIT_ADDRESS_HTTP', limit, ['x']],
+    ['LIMIT_ADDRESS_PACKETS', limit, ['x']],
+    ['LIMIT_CONNECTION_PACKETS', limit, ['x']],
+    ['ADDRESS_SECRET', 'must have at least 16 characters.', ['secret']],
     ['ADMIN_TOKEN', 'must have at least 16 characters.', ['secret']],
     ['LOG_LEVEL', 'must be one of fatal, error, warn, info, debug, trace, silent.', ['loud', 'INFO']],
   ])('says what is wrong with %s', (name, sentence, values) => {

@@ -205,7 +205,7 @@ describe('an operator', () => {
   let bob: ChatClient;
 
   beforeEach(async () => {
-    io = createSocketServer(http, { allowedOrigins: [], isOpen: () => true });
+    io = createSocketServer(http, { allowedOrigins: [] });
     watch = {
       read: jest.fn(async () => ({ nodeId: 'n1', nodes: [] })),
       samplesSince: at => [10, 20].filter(each => each > at) as unknown as PoolSample[],

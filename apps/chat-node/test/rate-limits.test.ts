@@ -21,6 +21,7 @@ function nodeLimits(connection: Redis, settings: Record<string, string> = {}): R
     LIMIT_ADDRESS_MESSAGES: '5/60',
     LIMIT_ADDRESS_REQUESTS: '5/60',
     LIMIT_ADDRESS_CONNECTIONS: '3/60',
+    LIMIT_USER_RESUMES: '2/60',
     ...settings,
   });
   return rateLimits(config, connection);
@@ -56,19 +57,28 @@ beforeAll(async () => {
 });
 afterAll(() => pool.close());
 
-describe('connections of an address', () => {
+describe('new users of an address', () => {
   it('are counted for all nodes together', async () => {
     const [one, two] = [nodeLimits(redis), nodeLimits(await pool.connect())];
-    expect(await tries(2, () => one.connection('ann'))).toEqual(['ok', 'ok']);
-    expect(await tries(2, () => two.connection('ann'))).toEqual(['ok', 'TOO_MANY_CONNECTIONS']);
-    expect(await tries(1, () => one.connection('ann'))).toEqual(['TOO_MANY_CONNECTIONS']);
-    expect(await tries(1, () => one.connection('bob'))).toEqual(['ok']);
-    await one.connection('ann').catch(inOneMinute);
+    expect(await tries(2, () => one.newUser('ann'))).toEqual(['ok', 'ok']);
+    expect(await tries(2, () => two.newUser('ann'))).toEqual(['ok', 'TOO_MANY_CONNECTIONS']);
+    expect(await tries(1, () => one.newUser('ann'))).toEqual(['TOO_MANY_CONNECTIONS']);
+    expect(await tries(1, () => one.newUser('bob'))).toEqual(['ok']);
+    await one.newUser('ann').catch(inOneMinute);
     expect.assertions(6);
   });
 
+  it('cost Redis nothing once they are too many', async () => {
+    const limits = nodeLimits(redis);
+    await tries(4, () => limits.newUser('flo'));
+    const key = `${pool.prefix}:limit:connections:flo`;
+    const counted = await redis.get(key);
+    expect(await tries(10, () => limits.newUser('flo'))).toEqual(Array(10).fill('TOO_MANY_CONNECTIONS'));
+    expect(await redis.get(key)).toBe(counted);
+  });
+
   it('are forgotten after their time', async () => {
-    await nodeLimits(redis).connection('cid');
+    await nodeLimits(redis).newUser('cid');
     const key = `${pool.prefix}:limit:connections:cid`;
     const leftMs = await redis.pttl(key);
     expect(leftMs).toBeGreaterThan(50_000);
@@ -79,8 +89,8 @@ describe('connections of an address', () => {
     const away = await connectNowhere();
     try {
       const limits = nodeLimits(away);
-      expect(await tries(4, () => limits.connection('ann'))).toEqual(['ok', 'ok', 'ok', 'TOO_MANY_CONNECTIONS']);
-      await limits.connection('ann').catch(inOneMinute);
+      expect(await tries(4, () => limits.newUser('ann'))).toEqual(['ok', 'ok', 'ok', 'TOO_MANY_CONNECTIONS']);
+      await limits.newUser('ann').catch(inOneMinute);
       expect.assertions(3);
     } finally {
       away.disconnect();
@@ -90,13 +100,13 @@ describe('connections of an address', () => {
   it('are counted by the node alone when Redis goes away, and for all nodes when it is back', async () => {
     const connection = await pool.connect();
     const limits = nodeLimits(connection);
-    await limits.connection('dan');
+    await limits.newUser('dan');
     const ended = once(connection, 'end');
     connection.disconnect();
     await ended;
-    expect(await tries(4, () => limits.connection('dan'))).toEqual(['ok', 'ok', 'ok', 'TOO_MANY_CONNECTIONS']);
+    expect(await tries(4, () => limits.newUser('dan'))).toEqual(['ok', 'ok', 'ok', 'TOO_MANY_CONNECTIONS']);
     await connection.connect();
-    expect(await tries(3, () => limits.connection('dan'))).toEqual(['ok', 'ok', 'TOO_MANY_CONNECTIONS']);
+    expect(await tries(3, () => limits.newUser('dan'))).toEqual(['ok', 'ok', 'TOO_MANY_CONNECTIONS']);
   });
 });
 
@@ -109,7 +119,7 @@ describe.each([
     expect(await tries(4, () => limits[what]('ann', 'home'))).toEqual(['ok', 'ok', 'ok', code]);
     expect(await tries(3, () => limits[what]('bob', 'home'))).toEqual(['ok', 'ok', code]);
     expect(await tries(1, () => limits[what]('cid', 'elsewhere'))).toEqual(['ok']);
-    for (const user of ['ann', 'dan']) {
+    for (const user of ['ann', 'bob']) {
       const refused = new Promise<void>(() => limits[what](user, 'home'));
       await refused.catch(inOneMinute);
     }
@@ -140,6 +150,43 @@ describe.each([
   });
 });
 
+describe('resuming', () => {
+  it('is counted for the user once the token was good', async () => {
+    const limits = nodeLimits(redis);
+    const resume = () => {
+      limits.mayResume('ann', 'home');
+      limits.resumed('ann');
+    };
+    expect(await tries(3, resume)).toEqual(['ok', 'ok', 'TOO_MANY_REQUESTS']);
+    expect(await tries(1, () => limits.mayResume('bob', 'home'))).toEqual(['ok']);
+  });
+
+  it('is not counted for a user in whose name a stranger shows wrong tokens', async () => {
+    const limits = nodeLimits(redis);
+    for (let n = 0; n < 3; n++) limits.resumeFailed('afar');
+    expect(await tries(1, () => limits.mayResume('ann', 'afar'))).toEqual(['TOO_MANY_CONNECTIONS']);
+    expect(await tries(1, () => limits.mayResume('ann', 'home'))).toEqual(['ok']);
+  });
+
+  it('is not counted for the address when the token was good, and like a new user when it was not', async () => {
+    const limits = nodeLimits(redis);
+    for (let n = 0; n < 10; n++) {
+      limits.mayResume(`user-${n}`, 'school');
+      limits.resumed(`user-${n}`);
+    }
+    expect(await tries(1, () => limits.newUser('school'))).toEqual(['ok']);
+    for (let n = 0; n < 2; n++) limits.resumeFailed('school');
+    await eventually(async () => expect(await redis.get(`${pool.prefix}:limit:connections:school`)).toBe('3'));
+    expect(await tries(1, () => limits.newUser('school'))).toEqual(['TOO_MANY_CONNECTIONS']);
+  });
+});
+
+it('a user who does little is not refused for what others of the address do', async () => {
+  const limits = nodeLimits(redis, { LIMIT_USER_MESSAGES: '6/60', LIMIT_ADDRESS_MESSAGES: '6/60' });
+  expect(await tries(7, () => limits.message('eve', 'home'))).toEqual([...Array(6).fill('ok'), 'TOO_MANY_MESSAGES']);
+  expect(await tries(3, () => limits.message('ann', 'home'))).toEqual(['ok', 'ok', 'TOO_MANY_MESSAGES']);
+});
+
 it.each(['receipt', 'typing'] as const)(
   'word of a %s is counted like messages of the user, and apart from all else',
   async what => {
@@ -153,9 +200,13 @@ it.each(['receipt', 'typing'] as const)(
 
 it('no limit holds when they are off', async () => {
   const limits = nodeLimits(redis, { RATE_LIMITS: 'off' });
-  expect(new Set(await tries(50, () => limits.connection('eve')))).toEqual(new Set(['ok']));
+  expect(new Set(await tries(50, () => limits.newUser('eve')))).toEqual(new Set(['ok']));
   expect(new Set(await tries(50, () => limits.message('eve', 'home')))).toEqual(new Set(['ok']));
   expect(new Set(await tries(50, () => limits.request('eve', 'home')))).toEqual(new Set(['ok']));
   expect(new Set(await tries(50, () => limits.typing('eve', 'home')))).toEqual(new Set(['ok']));
   expect(await redis.exists(`${pool.prefix}:limit:connections:eve`)).toBe(0);
+  expect(new Set(Array.from({ length: 50_000 }, () => limits.http('eve', 20) + limits.handshake('eve')))).toEqual(
+    new Set([0]),
+  );
+  expect(limits.open).toBe(Number.POSITIVE_INFINITY);
 });

@@ -9,7 +9,7 @@ let url: string;
 
 beforeAll(async () => {
   const http = createServer();
-  io = createSocketServer(http, { allowedOrigins: [], isOpen: () => true });
+  io = createSocketServer(http, { allowedOrigins: [] });
   await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
 });

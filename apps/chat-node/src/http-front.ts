@@ -1,0 +1,68 @@
+import { createServer, type Server, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Admission, Refusal } from './admission.ts';
+
+/** How long the head of a request may take, and all of it, in ms. No request of ours is longer than 64 kB. */
+const headWithinMs = 10_000;
+const requestWithinMs = 20_000;
+/**
+ * A connection on which nothing moves for so long is closed, also while it does not read an answer, in ms. A poll is
+ * answered sooner, with a ping. WebSockets are not counted here.
+ */
+const silentMs = 30_000;
+
+/**
+ * The server that faces the world. What it lets in goes to the server behind it, which listens nowhere: Socket.IO and
+ * Express see no request that was not looked at, whatever path it takes.
+ */
+export function createHttpFront(inner: Server, admission: Admission): Server {
+  const front = createServer({
+    headersTimeout: headWithinMs,
+    requestTimeout: requestWithinMs,
+    connectionsCheckingInterval: 1000,
+  });
+  front.setTimeout(silentMs);
+  front.on('connection', socket => {
+    if (!admission.admits(socket)) socket.resetAndDestroy();
+  });
+  const refused = new WeakSet<Socket>();
+  front.on('request', (request, response) => {
+    // What was sent behind a refused request is not looked at: the connection is about to be closed.
+    if (refused.has(request.socket)) return;
+    const refusal = admission.refusal(request);
+    if (!refusal) {
+      inner.emit('request', request, response);
+      return;
+    }
+    refused.add(request.socket);
+    response.writeHead(refusal.status, headersOf(refusal)).end(bodyOf(refusal));
+  });
+  front.on('upgrade', (request, socket, head) => {
+    const refusal = admission.refusal(request);
+    if (!refusal) {
+      inner.emit('upgrade', request, socket, head);
+      return;
+    }
+    // One that is gone already makes the write fail, which is nothing to us.
+    socket.on('error', () => undefined);
+    const lines = Object.entries(headersOf(refusal)).map(([name, value]) => `${name}: ${value}\r\n`);
+    const line = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n`;
+    socket.end(`${line}${lines.join('')}\r\n${bodyOf(refusal)}`, () => socket.destroy());
+  });
+  return front;
+}
+
+function bodyOf({ status: _status, ...body }: Refusal): string {
+  return JSON.stringify(body);
+}
+
+function headersOf(refusal: Refusal): Record<string, string | number> {
+  const { retryAfterMs } = refusal;
+  return {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(bodyOf(refusal)),
+    'Cache-Control': 'no-store',
+    Connection: 'close',
+    ...(retryAfterMs !== undefined && { 'Retry-After': Math.ceil(retryAfterMs / 1000) }),
+  };
+}
