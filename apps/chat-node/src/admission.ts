@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { type ErrorCode, errorTexts } from '@passerby/protocol';
 import type { ClientAddresses } from './client-address.ts';
 import type { Metrics } from './metrics.ts';
-import type { OpenConnections } from './open-connections.ts';
+import { OpenConnections } from './open-connections.ts';
 import type { RateLimits } from './rate-limits.ts';
 
 export const socketPath = '/socket.io/';
@@ -42,7 +42,7 @@ export interface AdmissionOptions {
 /** What every TCP connection and every request passes before anything is made for it. */
 export class Admission {
   readonly #options: AdmissionOptions;
-  readonly #peers = new Map<string, number>();
+  readonly #peers = new OpenConnections();
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -56,17 +56,12 @@ export class Admission {
     const { addresses, limits, metrics } = this.#options;
     const peer = addresses.ofPeer(socket);
     if (peer === undefined) return true;
-    const open = this.#peers.get(peer) ?? 0;
-    if (open >= 2 * limits.open || limits.http(peer, 1) > 0) {
+    if (this.#peers.of(peer) >= 2 * limits.open || limits.http(peer, 1) > 0) {
       metrics.refused('tcp');
       return false;
     }
-    this.#peers.set(peer, open + 1);
-    socket.once('close', () => {
-      const left = (this.#peers.get(peer) ?? 1) - 1;
-      if (left > 0) this.#peers.set(peer, left);
-      else this.#peers.delete(peer);
-    });
+    this.#peers.add(peer);
+    socket.once('close', () => this.#peers.remove(peer));
     return true;
   }
 

@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
 import type { ClientAddresses } from './client-address.ts';
-import { terminate } from './guard-connections.ts';
 import type { Metrics } from './metrics.ts';
 import { PacketBudget } from './packet-budget.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { terminate } from './terminate.ts';
 
 /** Into so many frames, or TCP packets, a message may be broken up. Browsers break up none that is allowed here. */
 const maxFragments = 64;

@@ -6,6 +6,7 @@ import type { OpenConnections } from './open-connections.ts';
 import { PacketBudget } from './packet-budget.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { ChatServer } from './socket-server.ts';
+import { terminate } from './terminate.ts';
 
 /** A client that reads nothing is cut off when more than this waits for it, in bytes. */
 const maxWaitingBytes = 1024 * 1024;
@@ -114,14 +115,6 @@ class ConnectionGuard {
     this.#connection.close(true);
     if (socket) terminate(socket);
   }
-}
-
-/** Ends a WebSocket at once: a farewell would keep it, and all that comes meanwhile, for 30 s. */
-export function terminate(socket: WebSocket): void {
-  // Frames that have come already are read to the end; nobody is to hear of them.
-  socket.removeAllListeners('message');
-  socket.removeAllListeners('ping');
-  socket.terminate();
 }
 
 function lengthOf(data: unknown): number {

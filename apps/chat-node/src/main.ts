@@ -75,13 +75,16 @@ async function run(config: Config): Promise<void> {
     trusted: config.TRUST_PROXY,
     secret: config.ADDRESS_SECRET ?? randomBytes(32).toString('base64url'),
   });
-  const door = { addresses, limits: rateLimits(config, redis), open: new OpenConnections(), metrics };
+  const bounds = { addresses, limits: rateLimits(config, redis), open: new OpenConnections(), metrics };
   // It listens nowhere: all that it gets comes through the front.
   const inner = createServer((request, response) => app(request, response));
-  const io = createSocketServer(inner, { allowedOrigins: config.ALLOWED_ORIGINS, webSockets: boundedWebSockets(door) });
-  guardConnections(io, door);
+  const io = createSocketServer(inner, {
+    allowedOrigins: config.ALLOWED_ORIGINS,
+    webSockets: boundedWebSockets(bounds),
+  });
+  guardConnections(io, bounds);
   const admission = new Admission({
-    ...door,
+    ...bounds,
     isAllowedOrigin: originCheck(config.ALLOWED_ORIGINS),
     isOpen: () => !stopping,
   });
@@ -113,7 +116,7 @@ async function run(config: Config): Promise<void> {
   acceptConnections(io, {
     service,
     clients,
-    limits: door.limits,
+    limits: bounds.limits,
     addresses,
     metrics,
     log,

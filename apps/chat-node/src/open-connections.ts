@@ -1,4 +1,4 @@
-/** How many Engine.IO connections each address has on this node. */
+/** How many connections each address has now. */
 export class OpenConnections {
   readonly #counts = new Map<string, number>();
 
