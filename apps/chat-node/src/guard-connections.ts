@@ -90,7 +90,7 @@ class ConnectionGuard {
   /** Whether Socket.IO may see this: an event in the one namespace there is, which is joined once. */
   #isAllowed(data: unknown): boolean {
     if (typeof data !== 'string') return false;
-    const [type, next] = data;
+    const [type, next] = [data[0], data[1]];
     if (type === event || type === acknowledgement || type === disconnect) return next !== '/' && this.#isConnected;
     const isFirst = !this.#isConnected;
     this.#isConnected = true;

@@ -37,6 +37,6 @@ export class PacketBudget {
     const weight = 1 + Math.floor(bytes / unitBytes);
     this.#used += weight;
     if (this.#used > points) return false;
-    return addresses.count(this.#address, weight) === 0 || this.#used <= points * modestShare;
+    return addresses.count(this.#address, weight, now) === 0 || this.#used <= points * modestShare;
   }
 }

@@ -18,10 +18,10 @@ export class WindowCounter {
 
   /**
    * Counts one event, or one that weighs as much as several. What is refused is not counted.
+   * @param now on the clock of `performance.now()`
    * @returns 0 if the key may have it, else for how many ms it may have none
    */
-  count(key: string, weight = 1): number {
-    const now = performance.now();
+  count(key: string, weight = 1, now = performance.now()): number {
     if (now >= this.#endsAt) {
       this.#counts.clear();
       this.#endsAt = now + this.#windowMs;
