@@ -181,8 +181,7 @@ async function scriptsRound({ redis, outbox, store, limits }, population) {
       }
     };
     await measure('record, each fact', [facts], record, facts);
-    await measure('limit of connections', some, () => limits.connection(`10.0.${random(256)}.${random(256)}`));
-    await measure('limit of resumes', some, user => limits.resume(user.userId));
+    await measure('limit of new users', some, () => limits.newUser(`10.0.${random(256)}.${random(256)}`));
     await measure('renew lease', Array(2000).fill(0), () => store.renewLease({ nodeId: nodeIds[0], leaseMs }));
   }
   return Object.fromEntries(
@@ -218,7 +217,7 @@ async function scripts(url, present) {
   await redis.flushall('ASYNC');
   const outbox = new RedisOutbox(await connect(url, 'outbox'), location);
   const store = new RedisPairStore(redis, location);
-  const wide = { LIMIT_ADDRESS_CONNECTIONS: '9999999/60', LIMIT_USER_RESUMES: '9999999/60' };
+  const wide = { LIMIT_ADDRESS_CONNECTIONS: '9999999/60' };
   const limits = rateLimits(readConfig({ REDIS_URL: url, ...wide }), redis);
   const listener = await connect(url, 'listener');
   await listener.subscribe(...nodeIds.map(nodeId => `${location.prefix}:node:${nodeId}`));
