@@ -3,21 +3,27 @@
 -- Atomic, because a session must end for both sides at once, and the user must still be away when it ends. Idempotent.
 -- KEYS and ARGV[1] to [3]: see registry.lua; the node is not used
 -- ARGV[4] how many users at the most (1 to 1000)
--- Users of another version are left to nodes of that version, and come again a minute later: they must not stay ahead of
--- those whom this one can expire.
+-- Users of another version, who are away or whose node is gone, are left to nodes of that version, which take them as soon as
+-- they are due. They come again a minute later: they must not stay ahead of those whom this one can expire. Who comes for the
+-- eleventh time is removed: no node of that version is there. The session is then closed by the recorder.
 -- Replies: how many more are due
 --          the error LATE of registry.lua
 
 if late then return late end
-for _, userId in ipairs(redis.call('ZRANGEBYSCORE', awayKey, 0, nowMs, 'LIMIT', 0, ARGV[4])) do
+local due = redis.call('ZRANGEBYSCORE', awayKey, 0, nowMs, 'WITHSCORES', 'LIMIT', 0, ARGV[4])
+for i = 1, #due, 2 do
+  local userId, score = due[i], due[i + 1]
   local user = read(userId)
-  local foreign = user and user.foreign
-  if user and user.node == '-' and not foreign then
-    if user.state == 'p' then endSession(user, 'timeout', '') end
-    entries[userId] = false
-    redis.call('HDEL', usersKey, userId)
+  local isGone = not user or lapsesAt(user.foreign or user.node) == 0
+  if isGone and user and user.foreign and score % 1 * 16 < 10 then
+    redis.call('ZADD', awayKey, string.format('%.4f', nowMs + 60000 + score % 1 + 1 / 16), userId)
+  else
+    if isGone then
+      if user and user.state == 'p' then endSession(user, 'timeout', '') end
+      remove(userId)
+    end
+    redis.call('ZREM', awayKey, userId)
   end
-  if foreign then redis.call('ZADD', awayKey, nowMs + 60000, userId) else redis.call('ZREM', awayKey, userId) end
 end
 writeChanged()
 return redis.call('ZCOUNT', awayKey, 0, nowMs)

@@ -33,7 +33,7 @@ export function defineScripts(redis: Redis): void {
   redis.defineCommand('suspendUser', onRegistry('suspend-user', 'absence'));
   redis.defineCommand('resumeUser', onRegistry('resume-user'));
   redis.defineCommand('retireToken', onRegistry('retire-token'));
-  redis.defineCommand('expireAway', onRegistry('expire-away'));
+  redis.defineCommand('expireAway', onRegistry('expire-away', 'absence'));
   redis.defineCommand('syncUsers', onRegistry('sync-users'));
   redis.defineCommand('disownUsers', onRegistry('disown-users', 'absence'));
   redis.defineCommand('reapNode', onRegistry('reap-node', 'absence'));

@@ -98,7 +98,7 @@ describe('an entry of a later version', () => {
       await on.lapse('later');
       await addForeign('later');
       await redis.sadd(keys.members('n1'), 'eve');
-      expect(await on.store.reap({ nodeId: 'later', limit: 10, graceMs: 0 })).toBe(0);
+      await on.store.reap({ nodeId: 'later', limit: 10, graceMs: 0 });
       expect(await redis.hget(keys.users, 'eve')).toBe(entry);
       expect(await redis.smembers(keys.members('later'))).toEqual(['eve']);
       expect(await redis.zscore(keys.leases, 'later')).toBe('0');
@@ -132,6 +132,64 @@ describe('an entry of a later version', () => {
       await redis.del(keys.users, keys.away);
     });
 
+    describe('that no node of its version takes', () => {
+      /** So often nodes of this version find a user due and leave them, at times a minute apart. */
+      const turns = 10;
+
+      /** Lets the next minute be over, and finds the user due once more. */
+      const passMinute = async () => {
+        const fraction = Number(await redis.zscore(keys.away, 'eve')) % 1;
+        await redis.zadd(keys.away, 1 + fraction, 'eve');
+        return on.store.expire(10);
+      };
+
+      it('goes in the end when the user is away', async () => {
+        await addForeign('-');
+        for (let turn = 0; turn < turns; turn++) {
+          await passMinute();
+          expect(await redis.hget(keys.users, 'eve')).toBe(awayEntry);
+          expect(await on.register('n1')).toMatchObject({ due: 0 });
+        }
+        await passMinute();
+        expect(await redis.exists(keys.users, keys.away)).toBe(0);
+      });
+
+      it('goes in the end with its node, from everywhere', async () => {
+        await addForeign('later');
+        await on.lapse('later');
+        const reap = () => on.store.reap({ nodeId: 'later', limit: 10, graceMs: 0 });
+        for (let turn = 0; turn < turns; turn++) {
+          await reap();
+          await passMinute();
+          expect(await redis.hget(keys.users, 'eve')).toBe(entry);
+          expect(await redis.smembers(keys.members('later'))).toEqual(['eve']);
+        }
+        await passMinute();
+        expect(await reap()).toBe(0);
+        expect(await redis.exists(keys.users, keys.away, keys.queue, keys.members('later'))).toBe(0);
+        expect((await on.register('n1')).lapsed).toEqual([]);
+      });
+
+      it('begins to wait anew when a node of its version has had it in between', async () => {
+        await addForeign('-');
+        for (let turn = 0; turn < turns; turn++) await passMinute();
+        // What such a node does when the user was back, and is away again.
+        await redis.zadd(keys.away, 1, 'eve');
+        for (let turn = 0; turn < turns; turn++) await passMinute();
+        expect(await redis.hget(keys.users, 'eve')).toBe(awayEntry);
+      });
+
+      it('stays for as long as its node lives, whatever else is said', async () => {
+        await on.register('later');
+        await addForeign('later');
+        await redis.zadd(keys.away, 1 + turns / 16, 'eve');
+        await on.store.expire(10);
+        expect(await redis.hget(keys.users, 'eve')).toBe(entry);
+        expect(await redis.zrange(keys.queue, '0', '-1')).toEqual(['eve']);
+        expect(await redis.exists(keys.away)).toBe(0);
+      });
+    });
+
     it('does not hide users of this one in the same node, nor makes a reaper ask for ever', async () => {
       await on.lapse('later');
       for (let i = 0; i < 30; i++) {
@@ -148,7 +206,7 @@ describe('an entry of a later version', () => {
       expect(await redis.hexists(keys.users, 'ann')).toBe(0);
       expect(await on.store.reap({ nodeId: 'later', limit: 10, graceMs: 0 })).toBe(0);
       expect(await redis.scard(keys.members('later'))).toBe(30);
-      await redis.del(keys.users);
+      await redis.del(keys.users, keys.away);
     });
 
     it('does not keep lapsed nodes of this one from being named', async () => {
@@ -163,6 +221,26 @@ describe('an entry of a later version', () => {
       }
       expect([...named].sort()).toEqual([...many, 'n2'].sort());
       await redis.zrem(keys.leases, ...many);
+    });
+  });
+
+  describe('of no format at all', () => {
+    const add = async (userId: string) => {
+      await redis.hset(keys.users, userId, 'nonsense');
+      await redis.zadd(keys.queue, 1, userId);
+    };
+
+    it('goes with its node, or when the user was away for too long', async () => {
+      await add('eve');
+      await redis.sadd(keys.members('n3'), 'eve');
+      await on.lapse('n3');
+      expect(await on.store.reap({ nodeId: 'n3', limit: 10, graceMs: 0 })).toBe(0);
+      expect(await redis.exists(keys.users, keys.queue)).toBe(0);
+
+      await add('eve');
+      await redis.zadd(keys.away, 1, 'eve');
+      expect(await on.store.expire(10)).toBe(0);
+      expect(await redis.exists(keys.users, keys.queue, keys.away)).toBe(0);
     });
   });
 });
