@@ -76,6 +76,7 @@ function newRecorder(log: Pick<SessionLog, 'write'>, { sweepEveryMs = 60_000 } =
   };
   const registry = {
     areAlive: async (sessions: readonly SessionStarted[]) => sessions.map(({ sessionId }) => alive.has(sessionId)),
+    adoptStrays: async () => '0',
   };
   return new Recorder({
     pool,

@@ -3,27 +3,29 @@
 -- Atomic, because a session must end for both sides at once, and the user must still be away when it ends. Idempotent.
 -- KEYS and ARGV[1] to [3]: see registry.lua; the node is not used
 -- ARGV[4] how many users at the most (1 to 1000)
--- Users of another version, who are away or whose node is gone, are left to nodes of that version, which take them as soon as
--- they are due. They come again a minute later: they must not stay ahead of those whom this one can expire. Who comes for the
+-- Users of another version, who are away or whose node is gone, are left to nodes of that version for 20 s, in which these take
+-- them. Then they come again a minute later: they must not stay ahead of those whom this one can expire. Who is left for the
 -- eleventh time is removed: no node of that version is there. The session is then closed by the recorder.
--- Replies: how many more are due
+-- Replies: how many more are due; 0 also when nothing was done: there is no hurry then
 --          the error LATE of registry.lua
 
 if late then return late end
-local due = redis.call('ZRANGEBYSCORE', awayKey, 0, nowMs, 'WITHSCORES', 'LIMIT', 0, ARGV[4])
+local due, done = redis.call('ZRANGEBYSCORE', awayKey, 0, nowMs, 'WITHSCORES', 'LIMIT', 0, ARGV[4]), 0
 for i = 1, #due, 2 do
   local userId, score = due[i], due[i + 1]
   local user = read(userId)
   local isGone = not user or lapsesAt(user.foreign or user.node) == 0
-  if isGone and user and user.foreign and score % 1 * 16 < 10 then
-    redis.call('ZADD', awayKey, string.format('%.4f', nowMs + 60000 + score % 1 + 1 / 16), userId)
-  else
-    if isGone then
-      if user and user.state == 'p' then endSession(user, 'timeout', '') end
-      remove(userId)
+  local isForeign = isGone and user and user.foreign
+  if not isForeign or nowMs - score >= 20000 then
+    done = done + 1
+    if isForeign and score % 1 * 16 < 10 then
+      redis.call('ZADD', awayKey, string.format('%.4f', nowMs + 60000 + score % 1 + 1 / 16), userId)
+    else
+      if isGone and user and user.state == 'p' then endSession(user, 'timeout', '') end
+      if isGone then remove(userId) end
+      redis.call('ZREM', awayKey, userId)
     end
-    redis.call('ZREM', awayKey, userId)
   end
 end
 writeChanged()
-return redis.call('ZCOUNT', awayKey, 0, nowMs)
+return done > 0 and redis.call('ZCOUNT', awayKey, 0, nowMs) or 0

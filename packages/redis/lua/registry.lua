@@ -1,8 +1,8 @@
 -- The pair registry: what every script that changes it puts before its own lines, with sessions.lua behind it.
 -- All keys lie in one pool and carry its hash tag.
 --   KEYS[1] users   hash    userId -> "1 state node requestId revision other sessionId since side token previousToken"
---                           1: version of this format; every version begins with these five fields, and what a later
---                           one adds behind these stays. '-': there is none
+--                           1: version of this format; every version begins with these five fields, keeps its users in
+--                           these keys, and leaves what a later one adds behind these. '-': there is none
 --                           state i, w or p; node: - while the user is away; other: the partner, or the last one
 --                           since: while waiting the µs, while paired the ms since the epoch
 --                           token, previousToken: hashes of what resumes the user; - for a plain user

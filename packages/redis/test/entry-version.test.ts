@@ -1,10 +1,11 @@
 import type { Redis } from 'ioredis';
 import { knownFrom, StoreCommands } from '../../core/test/store-commands.ts';
+import { RedisPairRegistry } from '../src/index.ts';
 import { poolKeys } from '../src/keys.ts';
 import { type RedisStoreBench, redisStoreBench } from './redis-store-bench.ts';
 
 /* Nodes of two versions run side by side while a new one is rolled out. */
-describe('an entry of a later version', () => {
+describe('an entry', () => {
   let bench: RedisStoreBench;
   let on: StoreCommands;
   let redis: Redis;
@@ -21,7 +22,7 @@ describe('an entry of a later version', () => {
 
   afterEach(() => on.close());
 
-  describe('with fields behind those of this one', () => {
+  describe('of a later version, with fields behind those of this one', () => {
     const later = ' of a later version';
     const add = async (userId: string) => redis.hset(keys.users, userId, (await entryOf(userId)) + later);
     const entryOf = (userId: string) => redis.hget(keys.users, userId);
@@ -45,7 +46,7 @@ describe('an entry of a later version', () => {
     });
   });
 
-  describe('of another format', () => {
+  describe('of another version, in another format', () => {
     const entry = '2 w later 7 30 {"whatever":"it holds"}';
     const awayEntry = '2 w - 7 30 {"whatever":"it holds"}';
 
@@ -98,7 +99,7 @@ describe('an entry of a later version', () => {
       await on.lapse('later');
       await addForeign('later');
       await redis.sadd(keys.members('n1'), 'eve');
-      await on.store.reap({ nodeId: 'later', limit: 10, graceMs: 0 });
+      expect(await on.store.reap({ nodeId: 'later', limit: 10, graceMs: 0 })).toBe(0);
       expect(await redis.hget(keys.users, 'eve')).toBe(entry);
       expect(await redis.smembers(keys.members('later'))).toEqual(['eve']);
       expect(await redis.zscore(keys.leases, 'later')).toBe('0');
@@ -168,6 +169,18 @@ describe('an entry of a later version', () => {
         expect(await reap()).toBe(0);
         expect(await redis.exists(keys.users, keys.away, keys.queue, keys.members('later'))).toBe(0);
         expect((await on.register('n1')).lapsed).toEqual([]);
+      });
+
+      it('is not touched for so long that a node of its version must see it, each time', async () => {
+        await addForeign('-');
+        for (let turn = 0; turn <= turns; turn++) {
+          const [seconds, micros] = await redis.time();
+          const score = String(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) - 1000 + turn / 16);
+          await redis.zadd(keys.away, score, 'eve');
+          expect(await on.store.expire(10)).toBe(0);
+          expect(Number(await redis.zscore(keys.away, 'eve'))).toBe(Number(score));
+        }
+        expect(await redis.hget(keys.users, 'eve')).toBe(awayEntry);
       });
 
       it('begins to wait anew when a node of its version has had it in between', async () => {
@@ -241,6 +254,72 @@ describe('an entry of a later version', () => {
       await redis.zadd(keys.away, 1, 'eve');
       expect(await on.store.expire(10)).toBe(0);
       expect(await redis.exists(keys.users, keys.queue, keys.away)).toBe(0);
+    });
+  });
+
+  describe('that nobody has', () => {
+    let registry: RedisPairRegistry;
+
+    beforeEach(() => {
+      registry = new RedisPairRegistry(redis, bench.pool.location);
+    });
+
+    const adopt = async () => {
+      let cursor = '0';
+      do cursor = await registry.adoptStrays(cursor);
+      while (cursor !== '0');
+      return (await redis.zrange(keys.away, '0', '-1')).sort();
+    };
+
+    /** Lets the minute be over in which somebody might have come. */
+    const expire = async () => {
+      for (const userId of await redis.zrange(keys.away, '0', '-1')) await redis.zadd(keys.away, 1, userId);
+      return on.store.expire(1000);
+    };
+
+    it('goes with the session, whose other side is told', async () => {
+      const sessionId = await on.pair('ann', 'bob');
+      await on.searchResumable('cat', 'n2');
+      await on.forgetReceived();
+      await redis.zrem(keys.leases, 'n2');
+      await redis.del(keys.members('n2'));
+      expect(await adopt()).toEqual(['bob', 'cat']);
+      expect(await redis.hlen(keys.users)).toBe(3);
+      await expire();
+      expect(await redis.hkeys(keys.users)).toEqual(['ann']);
+      expect(await redis.exists(keys.queue, keys.away)).toBe(0);
+      expect(await on.told('n1')).toMatchObject([
+        { userId: 'ann', state: 'idle', ended: { sessionId, reason: 'timeout' } },
+      ]);
+      expect(await on.kindsOfFacts()).toEqual(['started', 'ended']);
+    });
+
+    it('goes when it is away for ever, or cannot be read', async () => {
+      await on.searchResumable('ann');
+      await on.suspend('ann', 'n1', { graceMs: 60_000 });
+      await redis.del(keys.away);
+      await redis.hset(keys.users, 'bob', 'nonsense');
+      expect(await adopt()).toEqual(['ann', 'bob']);
+      await expire();
+      expect(await redis.exists(keys.users, keys.away)).toBe(0);
+    });
+
+    it('does not stand in the queue before others', async () => {
+      const ghosts = Array.from({ length: 700 }, (_, n) => `ghost${n}`);
+      await redis.zadd(keys.queue, ...ghosts.flatMap(userId => [1, userId]));
+      expect((await on.search('ann'))[0]).toMatchObject({ state: 'waiting' });
+      expect((await on.search('bob'))[0]).toMatchObject({ state: 'paired' });
+      expect(await redis.exists(keys.queue)).toBe(0);
+    });
+
+    it('is found among many, who are left alone', async () => {
+      const many = Array.from({ length: 3_000 }, (_, n) => `u${n}`);
+      await redis.hset(keys.users, Object.fromEntries(many.map(userId => [userId, '1 i n1 1 1 - - - - - -'])));
+      await redis.sadd(keys.members('n1'), ...many);
+      await redis.hset(keys.users, 'eve', '2 p gone 7 30 whatever it holds');
+      expect(await adopt()).toEqual(['eve']);
+      await redis.hdel(keys.users, 'eve');
+      await redis.del(keys.away);
     });
   });
 });
