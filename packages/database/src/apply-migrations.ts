@@ -157,7 +157,8 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
         { cause: error },
       );
     }
-    await note(client, migration, reason);
+    // Without the note, the next call would only try once more.
+    await note(client, migration, reason).catch(() => undefined);
     throw new Error(`The migration ${name} failed and was rolled back: ${reason}`, { cause: error });
   }
 }

@@ -3,9 +3,10 @@
 -- Atomic, because a session must end for both sides at once, and the user must still be away when it ends. Idempotent.
 -- KEYS and ARGV[1] to [3]: see registry.lua; the node is not used
 -- ARGV[4] how many users at the most (1 to 1000)
--- Users of another version, who are away or whose node is gone, are left to nodes of that version for 20 s, in which these take
--- them. Then they come again a minute later: they must not stay ahead of those whom this one can expire. Who is left for the
--- eleventh time is removed: no node of that version is there. The session is then closed by the recorder.
+-- A user of another version, who is away or whose node is gone, is left to nodes of that version for 20 s, in which these take
+-- the user, and then comes again a minute later, so as not to stay ahead of those whom this one can expire. The fraction of
+-- the score says, in sixteenths, how often that was. Who is still there the eleventh time is removed: no node of that version is
+-- there. The recorder then closes the session.
 -- Replies: how many more are due; 0 also when nothing was done: there is no hurry then
 --          the error LATE of registry.lua
 

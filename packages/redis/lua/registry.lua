@@ -11,9 +11,8 @@
 --   KEYS[4] outbox  stream  session facts for the recorder, each a field `fact` with a text, whose fields have one space between:
 --                           "started sessionId userA userB startedAt" or
 --                           "ended sessionId userA userB startedAt endedAt reason messages"; -: nobody knows how many
---   KEYS[5] away    zset    userId of each user who is away, by the ms since the epoch until which they may resume; of those
---                           of another version also who is left of a dead node, and the fraction says, in sixteenths, how
---                           often they were found due and left
+--   KEYS[5] away    zset    userId of each user who is away, by the ms since the epoch until which they may resume, and of
+--                           each whom no node has any more; the fraction is explained in expire-away.lua
 --   KEYS[6] members set     userIds that live on the node that asks; perhaps also ones that have moved elsewhere
 --   ARGV[1] prefix of the nodes' channels
 --   ARGV[2] the ms since the epoch after which this call comes too late: its caller has given it up
