@@ -57,8 +57,9 @@ type Condition = 'starting' | 'recording' | `cannot ${Step}`;
  * batches are written at a time, and the next ones are read already.
  *
  * An entry is removed only after the log has committed it, so a fact is written at least once, whatever fails and when;
- * the log makes twice the same as once. A failure is retried for ever, with growing pauses. A fact whose data the log
- * refuses would fail for ever: it is found by halving its batch, and set aside as is an entry that cannot be read.
+ * the log makes twice the same as once. A failure is retried for ever, with growing pauses; so it is when the log takes
+ * nothing at all. A fact that the log refuses while it takes others would fail for ever: it is found by halving its batch,
+ * and set aside as is an entry that cannot be read.
  */
 export class Recorder {
   readonly #options: RecorderOptions;

@@ -27,6 +27,9 @@ export interface SweepStep {
  * does not still wait in the outbox, because a step is only to be taken while no fact waits that is older than half an
  * interval ({@link Sweeper.mayStep}): whatever waited when it was first missed has been recorded since. If the end turns
  * up all the same, it replaces this one.
+ *
+ * Each step also looks at some of the registry's users, round and round, for those who would stay there for ever, and their
+ * sessions with them ({@link PairRegistry.adoptStrays}).
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
@@ -37,6 +40,8 @@ export class Sweeper {
   #missing = new Map<string, number>();
   /** The last id that was looked at; undefined while no sweep is under way. */
   #cursor: string | undefined;
+  /** Where to go on looking for strays in the registry. */
+  #strayCursor = '0';
 
   constructor(options: SweeperOptions) {
     this.#options = options;
@@ -73,6 +78,7 @@ export class Sweeper {
     const startedBefore = Date.now() - 2 * sweepEveryMs;
     const open = await sessionLog.openSessions({ startedBefore, after, limit: pageSize });
     const alive = await registry.areAlive(open);
+    this.#strayCursor = await registry.adoptStrays(this.#strayCursor);
     const now = performance.now();
     const lost = open.filter(({ sessionId }, index) => {
       if (alive[index]) return false;

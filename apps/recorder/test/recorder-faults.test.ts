@@ -10,6 +10,7 @@ import type { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { pino } from 'pino';
 import { createTemporaryDatabase, type TemporaryDatabase } from '../../../packages/database/test/temporary-database.ts';
+import { poolKeys } from '../../../packages/redis/src/keys.ts';
 import { eventually } from '../../../tests/support/eventually.ts';
 import { RedisPool } from '../../../tests/support/redis-pool.ts';
 import { RedisServer } from '../../cluster/src/index.ts';
@@ -280,6 +281,35 @@ describe('Redis with persistence', () => {
     await eventually(() => stream.length());
     await stream.untilEmpty();
     expect(await database.query(allRows)).toEqual(rows);
+  });
+});
+
+describe('Redis with users whom nobody can read', () => {
+  it('leaves no row open', async () => {
+    const database = await temporaryDatabase();
+    const stream = await Stream.open();
+    const redis = await stream.pool.connect();
+    const { users, away } = poolKeys(stream.pool.location);
+    const { userA, userB, sessionId } = facts[0] as SessionFact;
+    const foreign = { [userA]: '2 p gone 7 30 {}', [userB]: 'nonsense' };
+    await redis.hset(users, foreign);
+    await stream.add(facts.filter(fact => fact.sessionId === sessionId && fact.kind === 'started'));
+    await startRecorder({ stream, databaseUrl: database.url, sweepEveryMs: 100 });
+    await eventually(async () => expect(await redis.zcard(away)).toBe(2));
+    expect(await database.query(allRows)).toMatchObject([{ id: sessionId, endReason: null }]);
+    // Eleven minutes, in which nodes of this version alone are there.
+    const store = new RedisPairStore(redis, stream.pool.location);
+    for (let minute = 0; minute < 11; minute++) {
+      for (const userId of [userA, userB]) {
+        const score = await redis.zscore(away, userId);
+        if (score !== null) await redis.zadd(away, 1 + (Number(score) % 1), userId);
+      }
+      await store.expire(10);
+    }
+    expect(await redis.exists(users)).toBe(0);
+    await eventually(async () =>
+      expect(await database.query(allRows)).toMatchObject([{ id: sessionId, endReason: 'lost' }]),
+    );
   });
 });
 

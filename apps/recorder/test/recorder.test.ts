@@ -55,7 +55,10 @@ beforeEach(async () => {
   recorder = newRecorder(sessionLog);
 });
 
-afterEach(() => recorder.stop());
+afterEach(async () => {
+  await recorder.stop();
+  await refuseNothing();
+});
 
 function newRecorder(log: Pick<SessionLog, 'write'>, { sweepEveryMs = 60_000 } = {}): Recorder {
   const logger = pino(
@@ -73,6 +76,7 @@ function newRecorder(log: Pick<SessionLog, 'write'>, { sweepEveryMs = 60_000 } =
   };
   const registry = {
     areAlive: async (sessions: readonly SessionStarted[]) => sessions.map(({ sessionId }) => alive.has(sessionId)),
+    adoptStrays: async () => '0',
   };
   return new Recorder({
     pool,
@@ -121,6 +125,23 @@ const metric = async (name: string, labels: Record<string, string> = {}) => {
 const untilMetric = async (name: string, value: number) => {
   while ((await metric(name)) !== value) await new Promise(setImmediate);
 };
+
+const untilFailures = async (count: number) => {
+  while (Number((await metric('failures_total')) ?? 0) < count) await new Promise(setImmediate);
+};
+
+/** @param condition of the rows that a trigger refuses, in SQL */
+async function refuse(condition: string, when = 'INSERT'): Promise<void> {
+  await database.query(`
+    BEGIN;
+    DROP FUNCTION IF EXISTS guard CASCADE;
+    CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN IF ${condition} THEN RAISE 'not this one'; END IF; RETURN NEW; END $$;
+    CREATE TRIGGER guard BEFORE ${when} ON "ChatSession" FOR EACH ROW EXECUTE FUNCTION guard();
+    COMMIT`);
+}
+
+const refuseNothing = () => database.query('DROP FUNCTION IF EXISTS guard CASCADE');
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
@@ -268,6 +289,43 @@ describe('Recorder', () => {
     expect(await metric('failures_total')).toBeUndefined();
   });
 
+  it('sets aside what a trigger refuses, in a batch or alone, and records all others', async () => {
+    await refuse(`NEW."userA" = 'ann'`);
+    add(...range(8).map(n => (n === 5 ? { ...started(n), userA: 'ann' } : started(n))));
+    recorder.start();
+    await outbox.shrunkTo(0);
+    add({ ...started(8), userA: 'ann' });
+    await outbox.shrunkTo(0);
+    add(started(9));
+    await outbox.shrunkTo(0);
+    expect(await recorded()).toEqual([0, 1, 2, 3, 4, 6, 7, 9].map(sessionId));
+    const told = lines.filter(({ level }) => level >= 50);
+    expect(told).toEqual(
+      [5, 8].map(n => expect.objectContaining({ sessionId: sessionId(n), reason: 'SQLSTATE P0001: not this one' })),
+    );
+    expect(await metric('failures_total')).toBeUndefined();
+  });
+
+  it.each<[string, SessionFact[]]>([
+    ['many', range(15).map(started)],
+    ['one alone', [started(0)]],
+  ])('keeps %s while nothing can be written, and says so once', async (_, facts) => {
+    await refuse('true');
+    add(...facts);
+    recorder.start();
+    await untilFailures(3);
+    expect(await outbox.backlog()).toMatchObject({ length: facts.length, setAside: 0 });
+    expect(lines.filter(({ level }) => level >= 50)).toEqual([
+      expect.objectContaining({
+        msg: expect.stringContaining('Recording is interrupted (cannot write)'),
+        err: expect.objectContaining({ message: expect.stringContaining('not even a harmless one: SQLSTATE P0001') }),
+      }),
+    ]);
+    await refuseNothing();
+    await outbox.shrunkTo(0);
+    expect(await recorded()).toEqual(facts.map(fact => fact.sessionId));
+  });
+
   it('records a refused fact when it is put back and nothing is wrong any more', async () => {
     await database.query(`ALTER TABLE "ChatSession" ADD CONSTRAINT "notAnn" CHECK ("userA" <> 'ann')`);
     add({ ...started(1), userA: 'ann' }, started(2));
@@ -338,6 +396,21 @@ describe('Recorder', () => {
     expect(row).toEqual({ count: 600, reason: 'lost', uncounted: true, now: true });
     expect(await open()).toEqual([600, 601].map(sessionId));
     await line('They are closed as lost.');
+  });
+
+  it('closes rows past one that a trigger refuses to close, and no longer while all are refused', async () => {
+    recorder = newRecorder(sessionLog, { sweepEveryMs: 100 });
+    await sessionLog.write([0, 1, 2].map(n => ({ ...started(n), userA: n === 1 ? 'ann' : 'a' })));
+    await refuse('true', 'UPDATE');
+    recorder.start();
+    await line('Rows that are left open cannot be looked for.');
+    expect(await open()).toEqual([0, 1, 2].map(sessionId));
+    await refuse(`NEW."userA" = 'ann'`, 'UPDATE');
+    await untilMetric('swept_sessions_total', 2);
+    expect(await open()).toEqual([sessionId(1)]);
+    await line('cannot be closed.');
+    await refuseNothing();
+    await untilMetric('swept_sessions_total', 3);
   });
 
   it('records what waits before a stop is done', async () => {

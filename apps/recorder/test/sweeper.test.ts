@@ -16,6 +16,8 @@ let written: SessionFact[];
 let failWith: Error | undefined;
 /** Sessions whose facts the log refuses. */
 let refused: Set<string>;
+/** Where each look for strays began. */
+let looks: string[];
 let sweeper: Sweeper;
 
 beforeEach(() => {
@@ -25,12 +27,17 @@ beforeEach(() => {
   written = [];
   failWith = undefined;
   refused = new Set();
+  looks = [];
   sweeper = new Sweeper({
     sweepEveryMs,
     registry: {
       areAlive: async sessions => {
         if (failWith) throw failWith;
         return sessions.map(({ sessionId }) => alive.has(sessionId));
+      },
+      adoptStrays: async cursor => {
+        looks.push(cursor);
+        return looks.length === 2 ? '0' : `after ${cursor}`;
       },
     },
     sessionLog: {
@@ -126,6 +133,11 @@ describe('Sweeper', () => {
     await sweep();
     await sweep();
     expect(open).toEqual([]);
+  });
+
+  it('looks at all users of the registry, round and round', async () => {
+    for (let n = 0; n < 4; n++) await sweep();
+    expect(looks).toEqual(['0', 'after 0', '0', 'after 0']);
   });
 
   it('waits for its time, and for older facts to be recorded', () => {

@@ -7,4 +7,12 @@ export interface PairRegistry {
    * call. A user whose entry cannot be understood counts as being in the session.
    */
   areAlive(sessions: readonly SessionStarted[]): Promise<boolean[]>;
+
+  /**
+   * Looks at some users, and lets those expire a minute later, by a node, whom otherwise nobody would ever remove: they live on
+   * no node that is known, and are not known to be away. Atomic, idempotent.
+   * @param cursor where to go on, '0' to begin
+   * @returns where to go on, '0' when all have been looked at
+   */
+  adoptStrays(cursor: string): Promise<string>;
 }

@@ -125,7 +125,10 @@ export interface PairStore {
    */
   retireToken(present: { userId: string; nodeId: string; token: string }): Promise<void>;
 
-  /** Ends the sessions of up to `limit` users who were away for too long, and forgets them. @returns how many are left */
+  /**
+   * Ends the sessions of up to `limit` users who were away for too long, and forgets them.
+   * @returns how many are left; 0 also when none of them can be expired now
+   */
   expire(limit: number): Promise<number>;
 
   /**

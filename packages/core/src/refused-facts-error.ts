@@ -1,4 +1,4 @@
-/** The session log refused the data of at least one fact of a batch, and wrote none of it. To try again is of no use. */
+/** The session log refuses the data of at least one fact of a batch, and takes other data. It wrote nothing of the batch. */
 export class RefusedFactsError extends Error {
   /** What the log says is wrong with the data, in a few words, for an operator. */
   readonly reason: string;

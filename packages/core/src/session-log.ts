@@ -6,8 +6,8 @@ export interface SessionLog {
    * Writes a batch in one transaction. Idempotent, and in any order: a session's row is the same whether its facts come
    * once or twice, and whether `started` comes before or after `ended`. The first end of a session stays, except that
    * `lost` is only a conclusion, and gives way to an end that somebody saw. Returns only after the commit; rejects if
-   * nothing was written: with a {@link RefusedFactsError} when the data itself is refused, so that the same batch will
-   * never succeed. Any other rejection is worth a retry.
+   * nothing was written: with a {@link RefusedFactsError} when data of the batch is refused although the log takes other
+   * data now. Any other rejection is worth a retry, as it is not about the data.
    */
   write(facts: readonly SessionFact[]): Promise<void>;
 

@@ -32,7 +32,9 @@ interface Migration {
 interface HistoryRow {
   migration_name: string;
   checksum: string;
+  started_at: Date;
   finished_at: Date | null;
+  logs: string | null;
 }
 
 /**
@@ -40,8 +42,13 @@ interface HistoryRow {
  * there was nothing to do. Does what `prisma migrate deploy` does and notes it in the same way, without Prisma's schema
  * engine. Safe to run from several places at once: one works, the others wait and find nothing to do.
  *
- * Rejects, before it changes any of your tables, when an earlier migration failed or the file of an applied one has changed. A migration
- * that fails is rolled back, noted as failed, and stops the rest.
+ * A migration and the note of it are one transaction: whenever this process, the connection or the server ends, either both
+ * are there or neither is, and the next call goes on from there. A migration that fails is rolled back, noted as failed, and
+ * stops the rest. One with a statement that cannot be in a transaction (`CREATE INDEX CONCURRENTLY`), or that begins or ends
+ * one, is refused, rolled back and not noted: it cannot be applied and noted at once, so it is left to `prisma migrate deploy`.
+ *
+ * Rejects, before it changes any of your tables, when an earlier migration failed, when nobody noted how one ended, or when
+ * the file of an applied one has changed.
  */
 export async function applyMigrations(databaseUrl: string, dir = migrationsDir): Promise<string[]> {
   const migrations = await readMigrations(dir);
@@ -86,7 +93,7 @@ async function lock(client: pg.Client): Promise<void> {
 
 async function readHistory(client: pg.Client): Promise<HistoryRow[]> {
   const { rows } = await client.query<HistoryRow>(
-    `SELECT migration_name, checksum, finished_at FROM "_prisma_migrations" WHERE rolled_back_at IS NULL`,
+    `SELECT migration_name, checksum, started_at, finished_at, logs FROM "_prisma_migrations" WHERE rolled_back_at IS NULL`,
   );
   return rows;
 }
@@ -94,10 +101,7 @@ async function readHistory(client: pg.Client): Promise<HistoryRow[]> {
 function findPending(migrations: Migration[], history: HistoryRow[]): Migration[] {
   const failed = history.find(row => row.finished_at === null);
   if (failed) {
-    throw new Error(
-      `The migration ${failed.migration_name} failed in this database before. See its "logs" in the table _prisma_migrations, ` +
-        `repair the database, then run: npx prisma migrate resolve --rolled-back ${failed.migration_name}`,
-    );
+    throw new Error(failed.logs === null ? adviceOnUnknownEnd(failed) : adviceOnFailure(failed));
   }
   const applied = new Map(history.map(row => [row.migration_name, row.checksum]));
   const changed = migrations.find(({ name, checksum }) => applied.has(name) && applied.get(name) !== checksum);
@@ -110,22 +114,75 @@ function findPending(migrations: Migration[], history: HistoryRow[]): Migration[
   return migrations.filter(({ name }) => !applied.has(name));
 }
 
-async function apply(client: pg.Client, { name, sql, checksum }: Migration): Promise<void> {
-  const id = randomUUID();
-  await client.query(
-    `INSERT INTO "_prisma_migrations" (id, checksum, started_at, migration_name) VALUES ($1, $2, now(), $3)`,
-    [id, checksum, name],
+function adviceOnFailure({ migration_name: name }: HistoryRow): string {
+  return (
+    `The migration ${name} failed in this database before. See its "logs" in the table _prisma_migrations, ` +
+    `repair the database, then run: npx prisma migrate resolve --rolled-back ${name}`
   );
+}
+
+/** `prisma migrate`, and this module once, note the end of a migration by itself, and may be ended before they do. */
+function adviceOnUnknownEnd({ migration_name: name, started_at: startedAt }: HistoryRow): string {
+  return (
+    `The migration ${name} began in this database at ${startedAt.toISOString()}, and nobody noted how it ended. ` +
+    'If it may still be running, wait for it. Otherwise it took effect as a whole or not at all, unless it holds statements ' +
+    'that PostgreSQL does not carry out in a transaction. So look whether the database has what its migration.sql makes. ' +
+    `If it has, run: npx prisma migrate resolve --applied ${name}. ` +
+    `If it has not, run: npx prisma migrate resolve --rolled-back ${name}. Then migrate again.`
+  );
+}
+
+async function apply(client: pg.Client, migration: Migration): Promise<void> {
+  const { name, sql } = migration;
   try {
-    // Several statements in one query without parameters: PostgreSQL runs them as one transaction.
-    await client.query(sql);
+    await client.query('BEGIN');
+    await client.query(`SELECT set_config('passerby.migration', $1, true)`, [sql]);
+    // In a block, PostgreSQL itself refuses what would end the transaction, before it has ended.
+    await client.query(`DO $$ BEGIN EXECUTE current_setting('passerby.migration'); END $$`);
+    await note(client, migration);
+    await client.query('COMMIT');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    await client.query('UPDATE "_prisma_migrations" SET logs = $2 WHERE id = $1', [id, reason]);
+    if (!(await rollBack(client))) {
+      throw new Error(
+        `The connection was lost during the migration ${name}: ${reason}. ` +
+          'It has been applied and noted as a whole or not at all. Migrate again.',
+        { cause: error },
+      );
+    }
+    if (isUnfit(error)) {
+      throw new Error(
+        `The migration ${name} has a statement that PostgreSQL does not carry out in the middle of a transaction: ${reason}. ` +
+          'Nothing of it was applied. Use this once: npx prisma migrate deploy',
+        { cause: error },
+      );
+    }
+    // Without the note, the next call would only try once more.
+    await note(client, migration, reason).catch(() => undefined);
     throw new Error(`The migration ${name} failed and was rolled back: ${reason}`, { cause: error });
   }
+}
+
+/** @returns whether the connection is still there */
+async function rollBack(client: pg.Client): Promise<boolean> {
+  return client.query('ROLLBACK').then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Whether a statement cannot run in a transaction (25001), or would begin or end one (0A000). */
+function isUnfit(error: unknown): boolean {
+  if (!(error instanceof pg.DatabaseError)) return false;
+  return error.code === '25001' || (error.code === '0A000' && error.message.includes('transaction commands'));
+}
+
+/** @param failure why the migration failed; left out when it did not */
+async function note(client: pg.Client, { name, checksum }: Migration, failure?: string): Promise<void> {
+  const finished = failure === undefined;
   await client.query(
-    'UPDATE "_prisma_migrations" SET applied_steps_count = applied_steps_count + 1, finished_at = clock_timestamp() WHERE id = $1',
-    [id],
+    `INSERT INTO "_prisma_migrations" (id, checksum, migration_name, logs, finished_at, applied_steps_count)
+     VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN clock_timestamp() END, $5::boolean::int)`,
+    [randomUUID(), checksum, name, failure, finished],
   );
 }

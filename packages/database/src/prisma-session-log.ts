@@ -1,3 +1,4 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import {
   type OpenSessionsQuery,
   RefusedFactsError,
@@ -14,6 +15,23 @@ const longestReason = 200;
 /** The end that a recorder concludes, and that gives way to one that a node saw. */
 const lost: SessionEnded['endReason'] = 'lost';
 
+/**
+ * The classes of SQLSTATE of failures that pass, by themselves or when an operator mends them, whatever was to be written.
+ * Class 42 (no such table, column or right) is not among them: a trigger may fail so for one row; the probe tells.
+ */
+const passingClasses = new Set([
+  '08', // the connection is lost, or a pooler refuses it
+  '25', // the server is read-only (25006), or the transaction was ended from outside
+  '28', // the role or the password is wrong
+  '3D', // there is no such database
+  '40', // deadlock, serialization
+  '53', // no disk, memory or connection left
+  '57', // shutdown, restart, statement_timeout, cancelled
+  '58', // the server's own input and output
+]);
+/** Somebody else holds what is needed. The rest of class 55 may be about one row. */
+const passingCodes = new Set(['55P03', '55006']);
+
 export interface PrismaSessionLogOptions {
   databaseUrl: string;
   pool: string;
@@ -26,10 +44,15 @@ export interface PrismaSessionLogOptions {
  *
  * `write` takes a batch of any size in one statement; some thousands of facts are a good size. Every try is bounded in
  * time.
+ *
+ * Facts count as refused only if the table takes a harmless row right after it refused them: one of this pool with two new
+ * users, of now, in a transaction that is rolled back. If it refuses that row, too, the table or the server is at fault, not
+ * the facts, and `write` rejects with an error that says so and is worth a retry.
  */
 export class PrismaSessionLog implements SessionLog {
   readonly #prisma: PrismaClient;
   readonly #pool: string;
+  readonly #tryMs: number;
 
   constructor({ databaseUrl, pool, tryMs = 15_000 }: PrismaSessionLogOptions) {
     const adapter = new PrismaPg({
@@ -42,36 +65,18 @@ export class PrismaSessionLog implements SessionLog {
     });
     this.#prisma = new PrismaClient({ adapter });
     this.#pool = pool;
+    this.#tryMs = tryMs;
   }
 
   async write(facts: readonly SessionFact[]): Promise<void> {
     const sessions = mergeBySession(facts);
     if (sessions.length === 0) return;
-    const column = (value: (fact: SessionFact) => string | number) => arrayLiteral(sessions.map(value));
-    const endColumn = (value: (ended: SessionEnded) => string | number | null) =>
-      arrayLiteral(sessions.map(fact => (fact.kind === 'ended' ? value(fact) : null)));
-    try {
-      await this.#prisma.$executeRaw`
-        INSERT INTO "ChatSession" AS s ("id", "pool", "userA", "userB", "startedAt", "endedAt", "endReason", "messages")
-        SELECT id, ${this.#pool}, user_a, user_b, to_timestamp(started_ms / 1000), to_timestamp(ended_ms / 1000), end_reason, messages
-        FROM unnest(
-          ${column(fact => fact.sessionId)}::uuid[],
-          ${column(fact => fact.userA)}::text[],
-          ${column(fact => fact.userB)}::text[],
-          ${column(fact => fact.startedAt)}::float8[],
-          ${endColumn(ended => ended.endedAt)}::float8[],
-          ${endColumn(ended => ended.endReason)}::text[],
-          ${endColumn(ended => ended.messages)}::int[]
-        ) AS fact (id, user_a, user_b, started_ms, ended_ms, end_reason, messages)
-        ORDER BY id
-        ON CONFLICT ("id") DO UPDATE SET
-          "endedAt" = EXCLUDED."endedAt", "endReason" = EXCLUDED."endReason", "messages" = EXCLUDED."messages"
-        WHERE (s."endedAt" IS NULL AND EXCLUDED."endedAt" IS NOT NULL)
-          OR (s."endReason" = ${lost} AND EXCLUDED."endReason" <> ${lost})`;
-    } catch (error) {
-      const reason = refusalOf(error);
-      throw reason === undefined ? error : new RefusedFactsError(reason, error);
-    }
+    const refusal = await this.#try(sessions);
+    if (!refusal) return;
+    await this.#probe();
+    // What was wrong with the table may be over by now. Of several facts the caller tries each again; of one, nobody else would.
+    const last = sessions.length === 1 ? await this.#try(sessions) : refusal;
+    if (last) throw last;
   }
 
   async check(): Promise<void> {
@@ -102,6 +107,75 @@ export class PrismaSessionLog implements SessionLog {
   async close(): Promise<void> {
     await this.#prisma.$disconnect();
   }
+
+  /** Writes, and answers with the refusal, if that is what comes of it. Rejects when the failure is one that passes. */
+  async #try(sessions: readonly SessionFact[]): Promise<RefusedFactsError | undefined> {
+    try {
+      await upsert(this.#prisma, this.#pool, sessions);
+      return undefined;
+    } catch (error) {
+      const reason = refusalOf(error);
+      if (reason === undefined) throw error;
+      return new RefusedFactsError(reason, error);
+    }
+  }
+
+  /**
+   * Rejects unless the table takes a row like any other, and its end. It is rolled back, so nothing of it is ever seen. What
+   * is refused although the table takes this one is refused for its data.
+   */
+  async #probe(): Promise<void> {
+    const [userA, userB] = [newUserId(), newUserId()];
+    const started: SessionStarted = { kind: 'started', sessionId: randomUUID(), userA, userB, startedAt: Date.now() };
+    const undo = new Error('The probe was taken.');
+    const probe = this.#prisma.$transaction(
+      async transaction => {
+        await upsert(transaction, this.#pool, [started]);
+        const ended = { endedAt: started.startedAt, endReason: 'end', messages: 0 } as const;
+        await upsert(transaction, this.#pool, [{ ...started, kind: 'ended', ...ended }]);
+        // What is only looked at in a commit must be seen, too.
+        await transaction.$executeRaw`SET CONSTRAINTS ALL IMMEDIATE`;
+        throw undo;
+      },
+      { maxWait: this.#tryMs, timeout: this.#tryMs },
+    );
+    await probe.catch(error => {
+      if (error === undo) return;
+      const reason = refusalOf(error);
+      if (reason === undefined) throw error;
+      throw new Error(`PostgreSQL takes no row into "ChatSession" now, not even a harmless one: ${reason}`, {
+        cause: error,
+      });
+    });
+  }
+}
+
+/** Writes at most one fact for each session, in one statement. */
+async function upsert(
+  client: Pick<PrismaClient, '$executeRaw'>,
+  pool: string,
+  sessions: readonly SessionFact[],
+): Promise<void> {
+  const column = (value: (fact: SessionFact) => string | number) => arrayLiteral(sessions.map(value));
+  const endColumn = (value: (ended: SessionEnded) => string | number | null) =>
+    arrayLiteral(sessions.map(fact => (fact.kind === 'ended' ? value(fact) : null)));
+  await client.$executeRaw`
+    INSERT INTO "ChatSession" AS s ("id", "pool", "userA", "userB", "startedAt", "endedAt", "endReason", "messages")
+    SELECT id, ${pool}, user_a, user_b, to_timestamp(started_ms / 1000), to_timestamp(ended_ms / 1000), end_reason, messages
+    FROM unnest(
+      ${column(fact => fact.sessionId)}::uuid[],
+      ${column(fact => fact.userA)}::text[],
+      ${column(fact => fact.userB)}::text[],
+      ${column(fact => fact.startedAt)}::float8[],
+      ${endColumn(ended => ended.endedAt)}::float8[],
+      ${endColumn(ended => ended.endReason)}::text[],
+      ${endColumn(ended => ended.messages)}::int[]
+    ) AS fact (id, user_a, user_b, started_ms, ended_ms, end_reason, messages)
+    ORDER BY id
+    ON CONFLICT ("id") DO UPDATE SET
+      "endedAt" = EXCLUDED."endedAt", "endReason" = EXCLUDED."endReason", "messages" = EXCLUDED."messages"
+    WHERE (s."endedAt" IS NULL AND EXCLUDED."endedAt" IS NOT NULL)
+      OR (s."endReason" = ${lost} AND EXCLUDED."endReason" <> ${lost})`;
 }
 
 /**
@@ -133,8 +207,8 @@ function weight(fact: SessionFact): number {
 }
 
 /**
- * What PostgreSQL says against the data: SQLSTATE class 22 (data exception) or 23 (integrity). Undefined when it is not
- * the data that is at fault but the server or the moment.
+ * What PostgreSQL says against what was written. Undefined when the failure is one that passes, and says nothing about the
+ * data: it has no SQLSTATE (the network, our own time limits), or one of these classes.
  */
 function refusalOf(error: unknown): string | undefined {
   if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return undefined;
@@ -142,7 +216,12 @@ function refusalOf(error: unknown): string | undefined {
   if (!(driverError instanceof Error)) return undefined;
   const { cause } = driverError;
   if (typeof cause !== 'object' || cause === null || !('originalCode' in cause)) return undefined;
-  if (typeof cause.originalCode !== 'string' || !/^2[23]/.test(cause.originalCode)) return undefined;
+  const code = cause.originalCode;
+  if (typeof code !== 'string' || passingClasses.has(code.slice(0, 2)) || passingCodes.has(code)) return undefined;
   const message = 'originalMessage' in cause ? String(cause.originalMessage).slice(0, longestReason) : '';
-  return `SQLSTATE ${cause.originalCode}: ${message}`;
+  return `SQLSTATE ${code}: ${message}`;
+}
+
+function newUserId(): string {
+  return randomBytes(15).toString('base64url');
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { applyMigrations } from '@passerby/database';
@@ -39,6 +41,28 @@ const history = () =>
     finished_at: Date | null;
     applied_steps_count: number;
   }>('SELECT migration_name, logs, finished_at, applied_steps_count FROM _prisma_migrations ORDER BY started_at');
+
+/** Stands before the database and cuts a connection when the client has sent so many packets; each is carried out. */
+async function cutLine(afterPackets: number): Promise<{ url: string; close(): Promise<void> }> {
+  const { hostname, port } = new URL(database.url);
+  const server = createServer(client => {
+    let packets = 0;
+    const postgres = connect(Number(port), hostname);
+    for (const socket of [client, postgres]) socket.on('error', () => undefined);
+    client.on('close', () => postgres.end());
+    postgres.on('close', () => client.destroy());
+    postgres.pipe(client);
+    client.on('data', data => {
+      postgres.write(data);
+      if (++packets === afterPackets) client.destroy();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = new URL(database.url);
+  Object.assign(url, { hostname: '127.0.0.1', port: String((server.address() as AddressInfo).port) });
+  return { url: url.href, close: () => new Promise(resolve => server.close(() => resolve())) };
+}
 
 describe('applyMigrations', () => {
   it('makes the schema of the project, and has nothing to do the second time', async () => {
@@ -103,5 +127,76 @@ describe('applyMigrations', () => {
     await writeMigration('9_new', 'CREATE TABLE new (id int)');
     await expect(applyMigrations(database.url, dir)).rejects.toThrow(/1_old has changed/);
     expect(await tables()).not.toContain('new');
+  });
+
+  it('may lose its connection at any moment, and goes on from there the next time', async () => {
+    await writeMigration('1_first', 'CREATE TABLE first (id int); INSERT INTO first VALUES (1)');
+    await writeMigration('2_second', 'CREATE TABLE second (id int)');
+    let cuts = 0;
+    for (let isCut = true; isCut; cuts++) {
+      await database.query('DROP TABLE IF EXISTS first, second, _prisma_migrations');
+      const line = await cutLine(cuts + 1);
+      isCut = await applyMigrations(line.url, dir).then(
+        () => false,
+        () => true,
+      );
+      await applyMigrations(database.url, dir);
+      await line.close();
+      expect(await tables()).toEqual(['_prisma_migrations', 'first', 'second']);
+      expect(await database.query('SELECT * FROM first')).toHaveLength(1);
+      expect(await history()).toMatchObject([
+        { migration_name: '1_first', logs: null, applied_steps_count: 1, finished_at: expect.any(Date) },
+        { migration_name: '2_second', logs: null, applied_steps_count: 1, finished_at: expect.any(Date) },
+      ]);
+    }
+    // The migrations alone take several packets each.
+    expect(cuts).toBeGreaterThan(10);
+  });
+
+  it('says that nothing is half done when PostgreSQL ends in the middle of a migration, and goes on the next time', async () => {
+    await database.query('CREATE TABLE deadly ()');
+    const dies = `IF to_regclass('deadly') IS NOT NULL THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF`;
+    await writeMigration('1_first', `CREATE TABLE first (id int); DO $$ BEGIN ${dies}; END $$`);
+    await expect(applyMigrations(database.url, dir)).rejects.toThrow(/1_first.*as a whole or not at all.*again/s);
+    expect(await tables()).toEqual(['_prisma_migrations', 'deadly']);
+    await database.query('DROP TABLE deadly');
+    expect(await applyMigrations(database.url, dir)).toEqual(['1_first']);
+  });
+
+  it.each([
+    ['cannot run in a transaction', 'CREATE INDEX CONCURRENTLY ON old (id)'],
+    ['ends the transaction', 'CREATE TABLE half (id int); COMMIT; CREATE TABLE more (id int)'],
+    ['undoes the transaction', 'CREATE TABLE half (id int); ROLLBACK; CREATE TABLE more (id int)'],
+  ])('refuses a statement that %s, and leaves the migration to prisma migrate deploy', async (_, sql) => {
+    await writeMigration('1_old', 'CREATE TABLE old (id int)');
+    await writeMigration('2_other', sql);
+    await expect(applyMigrations(database.url, dir)).rejects.toThrow(/2_other.*npx prisma migrate deploy/);
+    expect(await tables()).toEqual(['_prisma_migrations', 'old']);
+    expect(await history()).toMatchObject([{ migration_name: '1_old' }]);
+  });
+
+  it('takes any text that PostgreSQL takes', async () => {
+    await writeMigration('1_nothing', '-- nothing yet');
+    await writeMigration(
+      '2_quotes',
+      `CREATE TABLE "a'b" (c text DEFAULT '$$;COMMIT;--'); COMMENT ON TABLE "a'b" IS E'\\''`,
+    );
+    await writeMigration(
+      '3_blocks',
+      'CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; END; SELECT f();',
+    );
+    expect(await applyMigrations(database.url, dir)).toHaveLength(3);
+    expect(await tables()).toEqual(['_prisma_migrations', "a'b"]);
+  });
+
+  it('says what to look for when nobody noted how a migration ended', async () => {
+    await writeMigration('1_first', 'CREATE TABLE first (id int)');
+    await applyMigrations(database.url, dir);
+    // So it was left by versions that noted the end by itself.
+    await database.query('UPDATE _prisma_migrations SET finished_at = NULL, applied_steps_count = 0');
+    const advice = /1_first.*nobody noted how it ended.*resolve --applied 1_first.*resolve --rolled-back 1_first/s;
+    await expect(applyMigrations(database.url, dir)).rejects.toThrow(advice);
+    await database.query('UPDATE _prisma_migrations SET finished_at = now()');
+    expect(await applyMigrations(database.url, dir)).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { RefusedFactsError, type SessionEnded, type SessionFact, type SessionStarted } from '@passerby/core';
 import { applyMigrations, PrismaSessionLog } from '@passerby/database';
 import fc from 'fast-check';
@@ -49,11 +50,25 @@ beforeAll(async () => {
 });
 
 beforeEach(() => database.query('TRUNCATE "ChatSession"'));
+afterEach(() => dropTrigger());
 
 afterAll(async () => {
   await log.close();
   await database.drop();
 });
+
+/** @param when 'deferred': at the commit of what inserts or updates */
+async function addTrigger(when: string, body: string): Promise<void> {
+  await database.query(
+    `CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body}; RETURN NEW; END $$`,
+  );
+  const deferred = 'CONSTRAINT TRIGGER guard AFTER INSERT OR UPDATE ON "ChatSession" DEFERRABLE INITIALLY DEFERRED';
+  await database.query(
+    `CREATE ${when === 'deferred' ? deferred : `TRIGGER guard ${when} ON "ChatSession"`} FOR EACH ROW EXECUTE FUNCTION guard()`,
+  );
+}
+
+const dropTrigger = () => database.query('DROP FUNCTION IF EXISTS guard CASCADE');
 
 const rows = () => database.query('SELECT * FROM "ChatSession" ORDER BY id');
 
@@ -160,13 +175,75 @@ describe('PrismaSessionLog', () => {
     expect(await rows()).toEqual([]);
   });
 
-  it('does not take a failure of the server for bad data', async () => {
-    await database.query('ALTER TABLE "ChatSession" RENAME TO gone');
+  describe('with something else that refuses one user', () => {
+    it.each<[string, code: string, fact: SessionFact, wrong: string]>([
+      ['a trigger', 'P0001', { ...started(1), userA: 'ann' }, `RAISE 'not her'`],
+      ['a trigger that lacks a table', '42P01', { ...started(1), userA: 'ann' }, 'PERFORM FROM missing'],
+      ['a trigger with an internal error', 'XX000', { ...started(1), userA: 'ann' }, `RAISE SQLSTATE 'XX000'`],
+      ['an index', '54000', { ...started(1), userA: `ann${randomBytes(4_000).toString('hex')}` }, 'NULL'],
+    ])('refuses it: %s', async (_, code, fact, wrong) => {
+      await addTrigger('BEFORE INSERT', `IF NEW."userA" = 'ann' THEN ${wrong}; END IF`);
+      const error = await log.write([started(2), fact]).catch(thrown => thrown);
+      expect(error).toBeInstanceOf(RefusedFactsError);
+      expect(error.reason).toMatch(new RegExp(`^SQLSTATE ${code}: `));
+      await expect(log.write([fact])).rejects.toThrow(RefusedFactsError);
+      expect(await rows()).toEqual([]);
+    });
+  });
+
+  it.each([
+    ['its table is gone', 'ALTER TABLE "ChatSession" RENAME TO gone', 'ALTER TABLE gone RENAME TO "ChatSession"'],
+    ['a column has another name', 'RENAME "messages" TO "count"', 'RENAME "count" TO "messages"'],
+    [
+      'a column must be filled',
+      'ADD "more" int NOT NULL DEFAULT 1; ALTER TABLE "ChatSession" ALTER "more" DROP DEFAULT',
+      'DROP "more"',
+    ],
+    ['a column has another type', 'ALTER "pool" TYPE int USING 1', `ALTER "pool" TYPE text USING 'lobby'`],
+    ['a constraint refuses all', 'ADD CONSTRAINT "no" CHECK (false) NOT VALID', 'DROP CONSTRAINT "no"'],
+    ['a trigger refuses all', 'BEFORE INSERT', ''],
+    ['a trigger refuses all afterwards', 'AFTER INSERT', ''],
+    ['a trigger refuses every end', 'BEFORE UPDATE', ''],
+    ['a trigger refuses all at the commit', 'deferred', ''],
+  ])('takes no fact for refused when %s', async (_, wrong, mended) => {
+    const alter = (what: string) =>
+      database.query(what.startsWith('ALTER TABLE') ? what : `ALTER TABLE "ChatSession" ${what}`);
+    await log.write([started(1)]);
+    if (mended !== '') await alter(wrong);
+    else await addTrigger(wrong, `RAISE 'nobody'`);
     try {
-      await expect(log.write([started(1)])).rejects.not.toThrow(RefusedFactsError);
+      await expect(log.write([ended(1), ended(2)])).rejects.toThrow(/not even a harmless one: SQLSTATE /);
+      // A fault may let one of these pass, but may not make the other one look refused.
+      const alone = await Promise.all([ended(1), ended(2)].map(fact => log.write([fact]).catch(thrown => thrown)));
+      expect(alone.filter(error => error instanceof RefusedFactsError)).toEqual([]);
+      expect(alone).toContainEqual(expect.any(Error));
     } finally {
-      await database.query('ALTER TABLE gone RENAME TO "ChatSession"');
+      if (mended !== '') await alter(mended);
+      else await dropTrigger();
     }
+    await log.write([ended(1), ended(2)]);
+    expect(await rows()).toEqual([endedRow(1), endedRow(2)]);
+  });
+
+  it('does not refuse a fact for what was wrong for a moment only', async () => {
+    await database.query('CREATE SEQUENCE tries');
+    // A sequence is not rolled back.
+    await addTrigger('BEFORE INSERT', `IF nextval('tries') = 1 THEN RAISE 'for once'; END IF`);
+    await log.write([started(1)]);
+    expect(await rows()).toEqual([openRow(1)]);
+    await database.query('DROP SEQUENCE tries');
+  });
+
+  it.each(['08006', '25006', '28000', '3D000', '40001', '53100', '55P03', '57014', '57P01', '58030'])(
+    'takes the failure %s for one that passes',
+    async code => {
+      await addTrigger('BEFORE INSERT', `IF NEW."userA" = 'ann' THEN RAISE SQLSTATE '${code}'; END IF`);
+      const write = log.write([{ ...started(1), userA: 'ann' }]);
+      await expect(write).rejects.not.toThrow(RefusedFactsError);
+    },
+  );
+
+  it('does not take a server that is away for bad data', async () => {
     const unreachable = new PrismaSessionLog({ databaseUrl: 'postgres://nobody@127.0.0.1:1/none', pool: 'lobby' });
     await expect(unreachable.write([started(1)])).rejects.not.toThrow(RefusedFactsError);
     await unreachable.close();

@@ -5,9 +5,10 @@
 local random = tonumber(ARGV[4])
 
 -- One of the longest-waiting eight, drawn at random; the partner of the last session only if nobody else waits.
--- Users of lapsed nodes keep their place, for their nodes may come back; 64 rounds pass over far more than there are.
+-- Users of lapsed nodes keep their place, for their nodes may come back; 64 rounds pass over far more than there are. Ids in the
+-- queue that have no entry lose theirs.
 local function draw(user)
-  local allowed, drawnFrom, parted = {}, 8, nil
+  local allowed, drawnFrom, parted, ghosts = {}, 8, nil, nil
   for round = 0, 63 do
     local tens = round > 0 and round or ''
     local oldest = redis.call('ZRANGE', queueKey, tens .. '0', tens .. '9')
@@ -19,10 +20,14 @@ local function draw(user)
         elseif #allowed < drawnFrom then
           allowed[#allowed + 1] = other
         end
+      elseif not other and otherId ~= user.userId then
+        ghosts = ghosts or {}
+        ghosts[#ghosts + 1] = otherId
       end
     end
     if #allowed > 0 or #oldest < 10 then break end
   end
+  if ghosts then redis.call('ZREM', queueKey, unpack(ghosts)) end
   if #allowed == 0 then return parted end
   local drawn = allowed[random % #allowed + 1]
   random = random * 16807 % 2147483647

@@ -3,21 +3,30 @@
 -- Atomic, because a session must end for both sides at once, and the user must still be away when it ends. Idempotent.
 -- KEYS and ARGV[1] to [3]: see registry.lua; the node is not used
 -- ARGV[4] how many users at the most (1 to 1000)
--- Users of another version are left to nodes of that version, and come again a minute later: they must not stay ahead of
--- those whom this one can expire.
--- Replies: how many more are due
+-- A user of another version, who is away or whose node is gone, is left to nodes of that version for 20 s, in which these take
+-- the user, and then comes again a minute later, so as not to stay ahead of those whom this one can expire. The fraction of
+-- the score says, in sixteenths, how often that was. Who is still there the eleventh time is removed: no node of that version is
+-- there. The recorder then closes the session.
+-- Replies: how many more are due; 0 also when nothing was done: there is no hurry then
 --          the error LATE of registry.lua
 
 if late then return late end
-for _, userId in ipairs(redis.call('ZRANGEBYSCORE', awayKey, 0, nowMs, 'LIMIT', 0, ARGV[4])) do
+local due, done = redis.call('ZRANGEBYSCORE', awayKey, 0, nowMs, 'WITHSCORES', 'LIMIT', 0, ARGV[4]), 0
+for i = 1, #due, 2 do
+  local userId, score = due[i], due[i + 1]
   local user = read(userId)
-  local foreign = user and user.foreign
-  if user and user.node == '-' and not foreign then
-    if user.state == 'p' then endSession(user, 'timeout', '') end
-    entries[userId] = false
-    redis.call('HDEL', usersKey, userId)
+  local isGone = not user or lapsesAt(user.foreign or user.node) == 0
+  local isForeign = isGone and user and user.foreign
+  if not isForeign or nowMs - score >= 20000 then
+    done = done + 1
+    if isForeign and score % 1 * 16 < 10 then
+      redis.call('ZADD', awayKey, string.format('%.4f', nowMs + 60000 + score % 1 + 1 / 16), userId)
+    else
+      if isGone and user and user.state == 'p' then endSession(user, 'timeout', '') end
+      if isGone then remove(userId) end
+      redis.call('ZREM', awayKey, userId)
+    end
   end
-  if foreign then redis.call('ZADD', awayKey, nowMs + 60000, userId) else redis.call('ZREM', awayKey, userId) end
 end
 writeChanged()
-return redis.call('ZCOUNT', awayKey, 0, nowMs)
+return done > 0 and redis.call('ZCOUNT', awayKey, 0, nowMs) or 0

@@ -5,7 +5,8 @@
 -- because the lease must be lost before its first user is taken. Idempotent.
 -- KEYS and ARGV[1] to [3]: see registry.lua; the node is the lapsed one
 -- ARGV[4] how many users at the most (1 to 1000)  [5] for how many ms a user may resume
--- Users of another version are left to nodes of that version, with the node.
+-- Users of another version are left to nodes of that version, with the node; as nobody else can tell when to give them up,
+-- they count as due to be expired from a minute later: see expire-away.lua. Entries that no version can read are removed.
 -- Replies: how many users of the node are left; 0 also when none of the batch was of this version: others may follow, but
 --          are not looked for at once
 --          the error LATE of registry.lua
@@ -17,8 +18,14 @@ redis.call('ZADD', leasesKey, 0, nodeId)
 local batch, foreign = redis.call('SPOP', membersKey, ARGV[4]), {}
 for _, userId in ipairs(batch) do
   local user = read(userId)
-  if user and user.node == nodeId then takeAway(user, ARGV[5], 'timeout') end
-  if user and user.foreign == nodeId then foreign[#foreign + 1] = userId end
+  if not user then
+    remove(userId)
+  elseif user.node == nodeId then
+    takeAway(user, ARGV[5], 'timeout')
+  elseif user.foreign == nodeId then
+    foreign[#foreign + 1] = userId
+    redis.call('ZADD', awayKey, 'NX', nowMs + 60000, userId)
+  end
 end
 if #foreign > 0 then redis.call('SADD', membersKey, unpack(foreign)) end
 local left = redis.call('SCARD', membersKey)

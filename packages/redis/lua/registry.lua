@@ -1,8 +1,8 @@
 -- The pair registry: what every script that changes it puts before its own lines, with sessions.lua behind it.
 -- All keys lie in one pool and carry its hash tag.
 --   KEYS[1] users   hash    userId -> "1 state node requestId revision other sessionId since side token previousToken"
---                           1: version of this format; every version begins with these five fields, and what a later
---                           one adds behind these stays. '-': there is none
+--                           1: version of this format; every version begins with these five fields, keeps its users in
+--                           these keys, and leaves what a later one adds behind these. '-': there is none
 --                           state i, w or p; node: - while the user is away; other: the partner, or the last one
 --                           since: while waiting the µs, while paired the ms since the epoch
 --                           token, previousToken: hashes of what resumes the user; - for a plain user
@@ -11,7 +11,8 @@
 --   KEYS[4] outbox  stream  session facts for the recorder, each a field `fact` with a text, whose fields have one space between:
 --                           "started sessionId userA userB startedAt" or
 --                           "ended sessionId userA userB startedAt endedAt reason messages"; -: nobody knows how many
---   KEYS[5] away    zset    userId of each user who is away, by the ms since the epoch until which they may resume
+--   KEYS[5] away    zset    userId of each user who is away, by the ms since the epoch until which they may resume, and of
+--                           each whom no node has any more; the fraction is explained in expire-away.lua
 --   KEYS[6] members set     userIds that live on the node that asks; perhaps also ones that have moved elsewhere
 --   ARGV[1] prefix of the nodes' channels
 --   ARGV[2] the ms since the epoch after which this call comes too late: its caller has given it up

@@ -10,6 +10,7 @@ declare module 'ioredis' {
     suspendUser(...keysAndArguments: Arguments): Result<string[], Context>;
     resumeUser(...keysAndArguments: Arguments): Result<[number, ...string[]] | null, Context>;
     retireToken(...keysAndArguments: Arguments): Result<number, Context>;
+    adoptStrays(...keysAndArguments: Arguments): Result<string, Context>;
     expireAway(...keysAndArguments: Arguments): Result<number, Context>;
     syncUsers(...keysAndArguments: Arguments): Result<string[], Context>;
     disownUsers(...keysAndArguments: Arguments): Result<string[], Context>;
@@ -33,7 +34,8 @@ export function defineScripts(redis: Redis): void {
   redis.defineCommand('suspendUser', onRegistry('suspend-user', 'absence'));
   redis.defineCommand('resumeUser', onRegistry('resume-user'));
   redis.defineCommand('retireToken', onRegistry('retire-token'));
-  redis.defineCommand('expireAway', onRegistry('expire-away'));
+  redis.defineCommand('adoptStrays', onRegistry('adopt-strays'));
+  redis.defineCommand('expireAway', onRegistry('expire-away', 'absence'));
   redis.defineCommand('syncUsers', onRegistry('sync-users'));
   redis.defineCommand('disownUsers', onRegistry('disown-users', 'absence'));
   redis.defineCommand('reapNode', onRegistry('reap-node', 'absence'));
