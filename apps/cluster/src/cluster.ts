@@ -59,8 +59,8 @@ export class Cluster {
     const nodePorts = Array.from({ length: config.nodes }, (_, index) => publicPort + 1 + index);
     const recorderPort = publicPort + 1 + config.nodes;
     await this.#step('Checking the ports', async () => {
-      await requireFree([publicPort, ...nodePorts, recorderPort], ownAddress);
       await requireFree([publicPort], config.host);
+      await requireFree([...nodePorts, recorderPort], ownAddress);
     });
     await rm(join(config.dataDir, 'logs'), { recursive: true, force: true });
 
