@@ -18,14 +18,14 @@ function examples(part: string): Map<string, Example> {
   const text = read('.env.example')
     .split(/^# ==== /m)
     .find(each => each.startsWith(`${part} ====`));
-  const found = (text ?? '').matchAll(/^(.*)\n# ([A-Z][A-Z_]*)=(.*)$/gm);
+  const found = (text ?? '').matchAll(/^(.*)\n# ([A-Z][A-Z_0-9]*)=(.*)$/gm);
   return new Map([...found].map(([, above = '', name = '', value = '']) => [name, { explanation: above, value }]));
 }
 
 /** The settings that the code of an app knows, in its order. */
 function known(app: string): string[] {
   const schema = read(`${app}/src/config.ts`).split('const settings = z.object({')[1]?.split('\n});')[0] ?? '';
-  return [...schema.matchAll(/^ {2}([A-Z][A-Z_]*):/gm)].map(([, name = '']) => name);
+  return [...schema.matchAll(/^ {2}([A-Z][A-Z_0-9]*):/gm)].map(([, name = '']) => name);
 }
 
 const parts = ['apps/cluster', 'apps/chat-node', 'apps/recorder', 'docker-compose'];
@@ -58,8 +58,9 @@ describe('.env.example', () => {
     }
   });
 
-  it('lists what docker-compose.yml takes from the environment, with its defaults', () => {
-    const used = [...read('docker-compose.yml').matchAll(/\$\{([A-Z_]+)(?::-([^}]*))?/g)];
+  it('lists what docker-compose.yml and deploy/ipv6.yml take from the environment, with its defaults', () => {
+    const files = read('docker-compose.yml') + read('deploy/ipv6.yml');
+    const used = [...files.matchAll(/\$\{([A-Z][A-Z_0-9]*)(?::-([^}]*))?/g)];
     const defaults = Object.fromEntries(used.map(([, name = '', value = '']) => [name, value]));
     const listed = [...examples('docker-compose')].map(([name, { value }]) => [name, value]);
     expect(Object.fromEntries(listed)).toEqual(defaults);
@@ -73,7 +74,7 @@ describe('.env.example', () => {
 
   it('has nothing else, and sets nothing by itself', () => {
     const text = read('.env.example');
-    const names = [...text.matchAll(/^# ?[A-Z_]+=/gm)].length;
+    const names = [...text.matchAll(/^# ?[A-Z][A-Z_0-9]*=/gm)].length;
     expect(parts.reduce((sum, part) => sum + examples(part).size, 0)).toBe(names);
     expect(text.split('\n').filter(line => line !== '' && !line.startsWith('#'))).toEqual([]);
   });

@@ -1,5 +1,5 @@
+import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { adminTokenFrom } from './admin-token.ts';
 import { isReady, launchApp } from './app-process.ts';
@@ -11,6 +11,9 @@ import { PostgresServer } from './postgres-server.ts';
 import { PublicAddress } from './public-address.ts';
 import { RedisServer } from './redis-server.ts';
 import { Service } from './service.ts';
+
+/** Where everything but the public address listens: nobody else has business there. */
+const ownAddress = '127.0.0.1';
 
 export interface ClusterOptions {
   readonly config: Config;
@@ -55,7 +58,10 @@ export class Cluster {
     const publicPort = config.port;
     const nodePorts = Array.from({ length: config.nodes }, (_, index) => publicPort + 1 + index);
     const recorderPort = publicPort + 1 + config.nodes;
-    await this.#step('Checking the ports', () => requireFree([publicPort, ...nodePorts, recorderPort], config.host));
+    await this.#step('Checking the ports', async () => {
+      await requireFree([publicPort], config.host);
+      await requireFree([...nodePorts, recorderPort], ownAddress);
+    });
     await rm(join(config.dataDir, 'logs'), { recursive: true, force: true });
 
     const redisUrl = config.redisUrl ?? (await this.#startRedis());
@@ -72,19 +78,21 @@ export class Cluster {
 
     const adminTokenFile = config.adminToken === undefined ? join(config.dataDir, 'admin-token') : undefined;
     const adminToken = adminTokenFile === undefined ? config.adminToken : await adminTokenFrom(adminTokenFile);
-    // The public address, on this machine, says where a client comes from.
-    const trusted = ['loopback', ...(config.host && isIP(config.host) ? [config.host] : [])].join();
+    const addressSecret = config.addressSecret ?? randomBytes(18).toString('base64url');
     const nodes = nodePorts.map((port, index) =>
       this.#app(`Chat node ${index + 1}`, `chat-node-${index + 1}`, port, {
         REDIS_URL: redisUrl,
-        TRUST_PROXY: trusted,
+        // The public address says where a client comes from.
+        TRUST_PROXY: 'loopback',
+        ADDRESS_SECRET: addressSecret,
         ...(adminToken !== undefined && { ADMIN_TOKEN: adminToken }),
       }),
     );
     await this.#startTogether(`Starting ${nodes.length === 1 ? 'a chat node' : `${nodes.length} chat nodes`}`, nodes);
 
     await this.#step('Opening the public address', async () => {
-      this.#publicAddress = new PublicAddress(nodes);
+      // Over HTTP polling, a client has two: one waits for news while it sends over the other.
+      this.#publicAddress = new PublicAddress(nodes, { mostOfAddress: 2 * config.mostOfAddress * nodes.length });
       await this.#publicAddress.listen(publicPort, config.host);
     });
     return { publicPort, nodePorts, recorderPort, redisUrl, databaseUrl, passwordFile, adminTokenFile };
@@ -157,7 +165,7 @@ export class Cluster {
   /** `id` begins with the name of the app, and names the log. */
   #app(name: string, id: string, port: number, settings: Record<string, string>): Service {
     const { config, onEvent } = this.#options;
-    const url = `http://${config.localHost}:${port}`;
+    const url = `http://${ownAddress}:${port}`;
     const folder = id === 'recorder' ? 'recorder' : 'chat-node';
     const service = new Service({
       name,
@@ -168,7 +176,7 @@ export class Cluster {
             name,
             script: join(config.projectDir, 'apps', folder, 'dist/main.js'),
             // All nodes stop together: there is nowhere to move users to.
-            env: { DRAIN_MS: '0', ...process.env, ...settings, PORT: String(port) },
+            env: { DRAIN_MS: '0', ...process.env, ...settings, PORT: String(port), HOST: ownAddress },
             url,
             logFile: this.#logFile(id),
           },

@@ -9,9 +9,9 @@ export interface Config {
   /** Of the public address. Chat nodes have the ports after it, and the recorder the one after those. */
   readonly port: number;
   readonly nodes: number;
-  /** The address to listen on; undefined means all. */
+  /** The address that the public address listens on; undefined means all. */
   readonly host: string | undefined;
-  /** The address at which this machine reaches what listens on `host`, as it stands in a URL. */
+  /** How this machine reaches the public address, as it stands in a URL. */
   readonly localHost: string;
   /** A Redis that runs already; undefined to run one. */
   readonly redisUrl: string | undefined;
@@ -21,6 +21,10 @@ export interface Config {
   readonly postgresPort: PortChoice;
   /** The pools to record, as the recorder's setting. */
   readonly pools: string;
+  /** Keys the hashes of addresses that the nodes keep in Redis; undefined to make one. */
+  readonly addressSecret: string | undefined;
+  /** Most connections of an address at once that a node takes. */
+  readonly mostOfAddress: number;
   /** Opens the nodes' status page; undefined to make one. */
   readonly adminToken: string | undefined;
   readonly dataDir: string;
@@ -57,6 +61,9 @@ const settings = z.object({
     .optional(),
   POOLS: z.string().default(''),
   ADMIN_TOKEN: z.string().optional(),
+  ADDRESS_SECRET: z.string().optional(),
+  LIMIT_ADDRESS_OPEN: wholeNumber('LIMIT_ADDRESS_OPEN', 1_000_000).prefault('1000'),
+  RATE_LIMITS: z.enum(['on', 'off'], 'RATE_LIMITS must be on or off.').default('on'),
   DATA_DIR: z.string().default('.data'),
 });
 
@@ -75,6 +82,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     postgresPort: { port: data.POSTGRES_PORT ?? data.PORT + 200, fixed: data.POSTGRES_PORT !== undefined },
     redisPort: { port: data.REDIS_PORT ?? data.PORT + 201, fixed: data.REDIS_PORT !== undefined },
     pools: data.POOLS || (data.POOL ?? ''),
+    addressSecret: data.ADDRESS_SECRET,
+    mostOfAddress: data.RATE_LIMITS === 'off' ? Number.POSITIVE_INFINITY : data.LIMIT_ADDRESS_OPEN,
     adminToken: data.ADMIN_TOKEN,
     dataDir: isAbsolute(data.DATA_DIR) ? data.DATA_DIR : join(projectDir, data.DATA_DIR),
     projectDir,
@@ -82,6 +91,6 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
 }
 
 function localHost(host: string | undefined): string {
-  if (host === undefined || host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  if (host === undefined || host === '0.0.0.0' || host === '::') return 'localhost';
   return host.includes(':') ? `[${host}]` : host;
 }

@@ -11,7 +11,7 @@ export async function requireFree(ports: readonly number[], host: string | undef
   for (const port of ports) {
     const code = await whyNot(port, host);
     if (code === undefined) continue;
-    const range = ports.length > 1 ? ` (this cluster needs ${ports[0]} to ${ports.at(-1)})` : '';
+    const range = ports.length > 1 ? ` (this cluster needs all from ${ports[0]} to ${ports.at(-1)})` : '';
     if (code === 'EADDRINUSE') {
       throw new Error(
         `Port ${port} is taken by another program${range}. Stop that one, or use other ports: PORT=4000 npm start`,

@@ -2,10 +2,20 @@ import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { createProxyServer, type ProxyServer } from 'httpxy';
+import ipaddr from 'ipaddr.js';
 
 const mostSids = 100_000;
+/** A client that has several requests under way over one connection does not wait for answers. */
+const mostRequestsOfConnection = 10;
+const headersWithinMs = 10_000;
+const unusedForMs = 10_000;
+const requestWithinMs = 60_000;
 const answerWithinMs = 60_000;
 const upgradeWithinMs = 10_000;
+/** Longer than any answer takes: then it is the client that does not take what waits for it. */
+const stalledForMs = 90_000;
+/** For what a WebSocket's client has still not read when the node has closed it. */
+const lastWordsWithinMs = 10_000;
 
 /** What is for operators begins like this, as deploy/haproxy.cfg has it. Express reads paths without regard to case. */
 const notPublic = /^\/(metrics|admin|status)/i;
@@ -19,6 +29,11 @@ export interface Upstream {
   readonly url: string;
   /** Whether it can take users now. */
   readonly ready: boolean;
+}
+
+export interface PublicAddressOptions {
+  /** Most connections of an address at once; an IPv6 network of 64 bits counts as one. Default: any number. */
+  readonly mostOfAddress?: number;
 }
 
 /**
@@ -36,17 +51,33 @@ export class PublicAddress {
   readonly #upstreamOf = new WeakMap<IncomingMessage, Upstream>();
   readonly #webSockets = new Set<Socket>();
   readonly #upgraded = new WeakSet<Socket>();
+  readonly #mostOfAddress: number;
+  readonly #connectionsOfAddress = new Map<string, number>();
+  readonly #requestsOfConnection = new WeakMap<Socket, number>();
   #turn = 0;
 
-  constructor(upstreams: readonly Upstream[]) {
+  constructor(upstreams: readonly Upstream[], { mostOfAddress = Number.POSITIVE_INFINITY }: PublicAddressOptions = {}) {
     this.#upstreams = upstreams;
+    this.#mostOfAddress = mostOfAddress;
     this.#proxy = createProxyServer({ proxyTimeout: answerWithinMs, upgradeTimeout: upgradeWithinMs });
     this.#proxy.on('proxyRes', (answer, request) => this.#learn(answer, request));
     this.#proxy.on('proxyReqWs', (upstreamRequest, _request, socket) => {
-      upstreamRequest.once('upgrade', () => this.#upgraded.add(socket));
+      upstreamRequest.once('upgrade', (_answer, upstreamSocket) => {
+        this.#upgraded.add(socket);
+        // The proxy passes on an orderly end alone.
+        socket.once('close', () => upstreamSocket.destroy());
+        upstreamSocket.once('close', () => socket.setTimeout(lastWordsWithinMs, () => socket.destroy()));
+      });
     });
     this.#proxy.on('error', (_error, _request, response) => this.#refuse(response, 502, nodeFailed));
-    this.#server = createServer((request, response) => {
+    const timeouts = {
+      headersTimeout: headersWithinMs,
+      keepAliveTimeout: unusedForMs,
+      requestTimeout: requestWithinMs,
+      connectionsCheckingInterval: 1000,
+    };
+    this.#server = createServer(timeouts, (request, response) => {
+      if (!this.#count(request, response)) return;
       if (!isPublic(request)) {
         response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end(notThere);
         return;
@@ -55,6 +86,8 @@ export class PublicAddress {
       if (!upstream) return this.#refuse(response, 503, noNode);
       this.#proxy.web(request, response, { target: upstream.url, agent: this.#agent }).catch(answeredAlready);
     });
+    this.#server.timeout = stalledForMs;
+    this.#server.on('connection', socket => this.#admit(socket));
     this.#server.on('upgrade', (request, socket: Socket, head) => {
       // It closes by itself then; without a listener it would end us.
       socket.on('error', () => undefined);
@@ -82,6 +115,36 @@ export class PublicAddress {
     this.#server.closeAllConnections();
     for (const socket of this.#webSockets) socket.destroy();
     this.#agent.destroy();
+  }
+
+  /** Ends the connection at once when its address has as many as it may. */
+  #admit(socket: Socket): void {
+    const address = networkOf(socket.remoteAddress);
+    const count = this.#connectionsOfAddress.get(address) ?? 0;
+    if (count >= this.#mostOfAddress) {
+      socket.destroy();
+      return;
+    }
+    this.#connectionsOfAddress.set(address, count + 1);
+    socket.once('close', () => {
+      const left = (this.#connectionsOfAddress.get(address) ?? 1) - 1;
+      if (left > 0) this.#connectionsOfAddress.set(address, left);
+      else this.#connectionsOfAddress.delete(address);
+    });
+  }
+
+  /** Whether the connection has few enough requests under way; if not, it is ended. */
+  #count({ socket }: IncomingMessage, response: ServerResponse): boolean {
+    const count = (this.#requestsOfConnection.get(socket) ?? 0) + 1;
+    if (count > mostRequestsOfConnection) {
+      socket.destroy();
+      return false;
+    }
+    this.#requestsOfConnection.set(socket, count);
+    response.once('close', () => {
+      this.#requestsOfConnection.set(socket, (this.#requestsOfConnection.get(socket) ?? 1) - 1);
+    });
+    return true;
   }
 
   /** Chooses the node, and replaces what the client itself says about where it comes from. */
@@ -137,6 +200,13 @@ export class PublicAddress {
       to.end([`HTTP/1.1 ${status} ${reason}`, ...lines, `content-length: ${text.length}`, '', text].join('\r\n'));
     }
   }
+}
+
+/** What counts as one address: one visitor owns the whole of an IPv6 network of 64 bits. */
+function networkOf(address = ''): string {
+  if (!ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : parsed.toString();
 }
 
 function isPublic({ url = '' }: IncomingMessage): boolean {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -62,6 +62,17 @@ async function freePorts(): Promise<number> {
     );
     if (free) return port;
   }
+}
+
+/** The addresses and ports that a process listens on over TCP, as the kernel writes them. */
+async function listenersOf(pid: number): Promise<string[]> {
+  const fds = await readdir(`/proc/${pid}/fd`);
+  const links = await Promise.all(fds.map(fd => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')));
+  const inodes = new Set(links.flatMap(link => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []));
+  const tables = await Promise.all(['tcp', 'tcp6'].map(name => readFile(`/proc/${pid}/net/${name}`, 'utf8')));
+  const sockets = tables.flatMap(table => table.split('\n').slice(1, -1)).map(line => line.trim().split(/\s+/));
+  const listening = sockets.filter(([, , , state, , , , , , inode = '']) => state === '0A' && inodes.has(inode));
+  return listening.map(([, local = '']) => local);
 }
 
 interface Status {
@@ -136,6 +147,21 @@ onLinux('npm start, after the build', () => {
     const answers = await Promise.all(Array.from({ length: 6 }, () => joinByPolling(url)));
     for (const answer of answers) expect(answer).toMatch(/^40\{"sid":/);
 
+    // In the kernel's notation: addresses and ports in hexadecimal, the bytes of an address in reverse.
+    const loopback = /^(0100007F|00000000000000000000000001000000):/;
+    const all = [cluster.child.pid ?? 0, ...(await descendants(cluster.child.pid))];
+    const listeners = (await Promise.all(all.map(listenersOf))).flat();
+    const publicPort = port.toString(16).toUpperCase().padStart(4, '0');
+    expect(new Set(listeners).size).toBeGreaterThanOrEqual(6);
+    expect(new Set(listeners.filter(local => !loopback.test(local)))).toEqual(
+      new Set([expect.stringMatching(`^0+:${publicPort}$`)]),
+    );
+
+    const environments = await Promise.all(all.map(pid => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')));
+    const secrets = environments.flatMap(text => /\bADDRESS_SECRET=([^\0]{16,})/.exec(text)?.[1] ?? []);
+    expect(secrets).toHaveLength(2);
+    expect(new Set(secrets).size).toBe(1);
+
     const address = /psql "(\S+)\$\(cat (\S+)\)(\S+)"/.exec(cluster.output);
     const password = (await readFile(join(dir, 'postgres/password'), 'utf8')).trim();
     const database = new pg.Client(`${address?.[1]}${password}${address?.[3]}`);
@@ -173,8 +199,13 @@ onLinux('npm start, after the build', () => {
     killed.child.kill('SIGKILL');
     await ended(below);
 
-    const again = start(settings);
+    const again = start({ ...settings, HOST: '127.0.0.2' });
     await again.says(/Ctrl-C/);
+    const port = Number(settings.PORT);
+    expect(again.output).toContain(`Open http://127.0.0.2:${port} in`);
+    for (const url of [`http://127.0.0.2:${port}`, `http://127.0.0.1:${port + 1}`, `http://127.0.0.1:${port + 2}`]) {
+      await expect(fetch(`${url}/readyz`)).resolves.toMatchObject({ status: 200 });
+    }
     again.child.kill('SIGINT');
     await expect(again.exitCode()).resolves.toBe(0);
   });

@@ -6,7 +6,9 @@ describe('readConfig', () => {
       port: 3000,
       nodes: 2,
       host: undefined,
-      localHost: '127.0.0.1',
+      localHost: 'localhost',
+      addressSecret: undefined,
+      mostOfAddress: 1000,
       redisUrl: undefined,
       databaseUrl: undefined,
       postgresPort: { port: 3200, fixed: false },
@@ -22,12 +24,13 @@ describe('readConfig', () => {
     expect(config.postgresPort).toEqual({ port: 5432, fixed: true });
     expect(config.redisPort).toEqual({ port: 4201, fixed: false });
     expect(readConfig({ ADMIN_TOKEN: 'secret' }).adminToken).toBe('secret');
+    expect(readConfig({ RATE_LIMITS: 'off' }).mostOfAddress).toBe(Number.POSITIVE_INFINITY);
     expect(readConfig({ POOL: 'a', POOLS: 'a,b' }).pools).toBe('a,b');
   });
 
   it.each([
-    ['0.0.0.0', '127.0.0.1'],
-    ['::', '127.0.0.1'],
+    ['0.0.0.0', 'localhost'],
+    ['::', 'localhost'],
     ['192.168.1.5', '192.168.1.5'],
     ['::1', '[::1]'],
   ])('reaches what listens on %s at %s', (host, localHost) => {

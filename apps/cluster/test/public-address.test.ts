@@ -1,7 +1,8 @@
-import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
+import { EventEmitter, once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, request, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import getPort from 'get-port';
+import { eventually } from '../../../tests/support/eventually.ts';
 import { PublicAddress } from '../src/public-address.ts';
 
 interface Node {
@@ -19,12 +20,14 @@ interface Answer {
 let address: PublicAddress;
 let port: number;
 let nodes: Node[];
+/** Emits `request` with the answer that a node will never give. */
+const stuck = new EventEmitter();
 
 /** A node that answers with its number and the headers it was sent, opens sessions, and echoes what is upgraded. */
 async function startNode(number: number): Promise<Node> {
   const sockets: Socket[] = [];
   const server = createServer((incoming, outgoing) => {
-    if (incoming.url === '/stuck') return;
+    if (incoming.url === '/stuck') return void stuck.emit('request', outgoing);
     if (incoming.url === '/die') return void incoming.socket.destroy();
     if (incoming.url === '/open') outgoing.setHeader('passerby-sid', `session-${number}`);
     outgoing.end(JSON.stringify({ number, url: incoming.url, headers: incoming.headers }));
@@ -47,8 +50,12 @@ async function stopNode({ server, sockets }: Node): Promise<void> {
   if (server.listening) await new Promise(resolve => server.close(resolve));
 }
 
-async function get(path: string, headers: IncomingHttpHeaders = {}, host = '127.0.0.1'): Promise<Answer> {
-  const outgoing = request({ host, port, path, headers }).end();
+async function get(
+  path: string,
+  headers: IncomingHttpHeaders = {},
+  { host = '127.0.0.1', from }: { host?: string; from?: string } = {},
+): Promise<Answer> {
+  const outgoing = request({ host, port, path, headers, agent: false, ...(from && { localAddress: from }) }).end();
   const [incoming] = await once(outgoing, 'response');
   let body = '';
   for await (const chunk of incoming) body += chunk;
@@ -125,7 +132,7 @@ describe('PublicAddress', () => {
 
   it('answers on IPv4 and IPv6', async () => {
     await expect(get('/')).resolves.toMatchObject({ status: 200 });
-    const answer = await get('/', {}, '::1').catch((error: NodeJS.ErrnoException) => error.code);
+    const answer = await get('/', {}, { host: '::1' }).catch((error: NodeJS.ErrnoException) => error.code);
     expect(answer).toEqual(typeof answer === 'string' ? 'EADDRNOTAVAIL' : expect.objectContaining({ status: 200 }));
   });
 
@@ -218,12 +225,87 @@ describe('PublicAddress', () => {
     await closed;
   });
 
+  it('ends the request to a node when its client goes', async () => {
+    const outgoing = request({ host: '127.0.0.1', port, path: '/stuck' }).on('error', () => {});
+    const arrived = once(stuck, 'request');
+    outgoing.end();
+    const [answer] = (await arrived) as [ServerResponse];
+    const closed = once(answer, 'close');
+    outgoing.destroy();
+    await closed;
+  });
+
+  it('ends the connection to a node when its WebSocket goes, though much waits for it unread', async () => {
+    const { socket } = await upgrade('/ws', /node \d;/);
+    socket.pause();
+    const upstream = nodes.flatMap(node => node.sockets).find(each => !each.destroyed);
+    if (!upstream) throw new Error('No node has the WebSocket.');
+    const closed = new Promise(resolve => upstream.once('close', resolve));
+    const amount = 2 ** 26;
+    upstream.write(Buffer.alloc(amount));
+    // While the other one does not read, these are carried; so this one has been given what there is room for.
+    const { socket: other } = await upgrade('/ws', /node \d;/);
+    for (let i = 0; i < 100; i++) {
+      other.write('hello');
+      await once(other, 'data');
+    }
+    expect(upstream.writableLength).toBeGreaterThan(amount / 2);
+    socket.destroy();
+    await closed;
+    other.destroy();
+  });
+
+  it('takes few requests at once over one connection', async () => {
+    let asked = 0;
+    stuck.on('request', () => asked++);
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write('GET /stuck HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(200));
+    await once(socket.resume(), 'close');
+    expect(asked).toBeLessThan(20);
+    expect((await get('/')).status).toBe(200);
+  });
+
+  it('ends connections that are slow to ask, or that nobody uses', async () => {
+    const slow = connect(port, '127.0.0.1', () => slow.write('GET / HTTP/1.1\r\nhost: x\r\n'));
+    const silent = connect(port, '127.0.0.1');
+    const unused = connect(port, '127.0.0.1', () => unused.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'));
+    const sockets = [slow, silent, unused];
+    await Promise.all(
+      sockets.map(socket =>
+        once(
+          socket.resume().on('error', () => {}),
+          'close',
+        ),
+      ),
+    );
+  });
+
   it('ends requests that wait for an answer when it is closed', async () => {
     const waiting = get('/stuck');
     const failure = expect(waiting).rejects.toThrow(/hang up|ECONNRESET/);
     while (!nodes.some(node => connections(node.server) > 0)) await new Promise(setImmediate);
     address.close();
     await failure;
+  });
+});
+
+describe('PublicAddress with a limit', () => {
+  it('takes only so many connections of an address at once', async () => {
+    nodes = [await startNode(0)];
+    address = new PublicAddress(nodes, { mostOfAddress: 2 });
+    port = await getPort();
+    await address.listen(port, undefined);
+    const first = await upgrade('/ws', /node \d;/);
+    const second = connect(port, '127.0.0.1');
+    await once(second, 'connect');
+    await expect(get('/')).rejects.toThrow(/hang up|ECONNRESET/);
+    expect((await get('/', {}, { from: '127.0.0.2' })).status).toBe(200);
+    first.socket.destroy();
+    await eventually(async () => expect((await get('/')).status).toBe(200));
+    second.destroy();
+    address.close();
+    await Promise.all(nodes.map(stopNode));
   });
 });
 
