@@ -1,4 +1,4 @@
-import type { ChatMessage, Receipt, ServerEvents, StateReply, Typing } from '@passerby/protocol';
+import type { ChatMessage, Place, Receipt, ServerEvents, StateReply, Typing } from '@passerby/protocol';
 import { v7 as newSessionId } from 'uuid';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
@@ -10,7 +10,7 @@ import type { NodeBus, NodeMessage } from './node-bus.ts';
 import type { PairStore, UserCommand } from './pair-store.ts';
 import { type Arrival, Passages } from './passages.ts';
 import { Reconciler } from './reconciler.ts';
-import { type Numbering, Relay } from './relay.ts';
+import { Relay } from './relay.ts';
 import { type Leaving, type LocalSession, User } from './user.ts';
 import { type AbsentUserChange, isAbsent, type UserChange } from './user-change.ts';
 
@@ -54,7 +54,7 @@ export class ChatService {
       isPassing: userId => this.#passages.has(userId),
       apply: changes => this.#apply(changes),
       search: user => this.#searchAgain(user),
-      end: (user, reason) => this.#end(user, reason, { sessionId: user.session?.sessionId }).catch(() => undefined),
+      end: (user, reason) => this.#endUnasked(user, reason),
     });
     this.#passages = new Passages({
       ...options,
@@ -159,30 +159,43 @@ export class ChatService {
     }, turnWithinMs);
   }
 
-  /** Leaves the chat, if any, and looks for another partner, in one step. Rejects with `UNAVAILABLE`. */
-  async skip(userId: string): Promise<void> {
+  /**
+   * Leaves the chat, if any, and looks for another partner, in one step. Rejects with `UNAVAILABLE`.
+   * @param sessionId the chat that is meant, if the client names one. Rejects with `NOT_IN_CHAT`, and changes nothing, when the
+   * user is not in it by then
+   */
+  async skip(userId: string, sessionId?: string): Promise<void> {
     const user = this.#user(userId);
-    const leaving: Leaving = { ends: user.session };
-    const skip = () => {
+    const leaving: Leaving = { ends: user.isIn(sessionId) ? user.session : undefined };
+    const skip = async () => {
+      if (!user.isIn(sessionId)) throw new ChatError('NOT_IN_CHAT');
       leaving.ends = user.session;
-      return this.#search(user, { skip: user.session });
+      await this.#search(user, { skip: user.session });
     };
     await this.#leave(user, leaving, () => user.inTurn(skip, turnWithinMs));
   }
 
-  /** Leaves the chat or the queue. Rejects with `UNAVAILABLE`. */
-  async endChat(userId: string): Promise<void> {
-    await this.#end(this.#user(userId), 'end');
+  /** Leaves the chat or the queue. Rejects with `UNAVAILABLE`. @param sessionId as for {@link skip} */
+  async endChat(userId: string, sessionId?: string): Promise<void> {
+    const user = this.#user(userId);
+    if (!user.isIn(sessionId)) throw new ChatError('NOT_IN_CHAT');
+    await this.#leave(user, { ends: sessionId === undefined ? 'any' : user.session }, () =>
+      user.inTurn(async () => {
+        if (!user.isIn(sessionId)) throw new ChatError('NOT_IN_CHAT');
+        await this.#end(user, 'end');
+      }, turnWithinMs),
+    );
   }
 
   /**
    * Sends a cleaned text to the user's partner.
-   * @param numbering of a resuming client; a plain client's is ignored
+   * @param place the session that the text is meant for, if the client names one, and there its number. A plain client numbers
+   * nothing: what it says of that is ignored
    * @returns the message once it was passed on: at most once, and no promise that the partner's client has it.
    * Rejects with `NOT_IN_CHAT`, with `PARTNER_AWAY`, or with `UNAVAILABLE` when the partner's node cannot be reached.
    */
-  async send(userId: string, text: string, numbering?: Numbering): Promise<ChatMessage> {
-    return this.#relay.send(this.#user(userId), text, numbering);
+  async send(userId: string, text: string, place: Place = {}): Promise<ChatMessage> {
+    return this.#relay.send(this.#user(userId), text, place);
   }
 
   /** Tells the partner what a resuming client has received. Rejects with `NOT_IN_CHAT` or `UNAVAILABLE`. */
@@ -252,27 +265,32 @@ export class ChatService {
     await this.#run(user, search, unlessChanged ? 'notice' : 'own');
   }
 
+  /** Ends the chat or the waiting: see {@link User.inTurn}. @returns the session that was ended */
+  async #end(user: User, reason: 'end' | 'timeout'): Promise<LocalSession | undefined> {
+    // A user who never searched has no entry to change.
+    if (user.lastRequestId === 0) return undefined;
+    let last: LocalSession | undefined;
+    await this.#run(user, async command => {
+      const changes = await this.#store.leave({ ...command, reason, messages: user.messages, forget: false });
+      // A match may have been told while the command was under way.
+      last = user.session;
+      return changes;
+    });
+    return user.session ? undefined : last;
+  }
+
   /**
-   * Ends the chat or the waiting.
-   * @param only given when the user did not ask for it, and so is told of the end of a chat. Nothing is done to a user who
-   * is in another session than this by then; undefined: who is in any
+   * Ends the chat or the waiting of a user who did not ask for it, and so is told of the end of a chat. Nothing is done to one
+   * who does something else by then. Never rejects: it is compared again.
    */
-  async #end(user: User, reason: 'end' | 'timeout', only?: { sessionId: string | undefined }): Promise<void> {
+  async #endUnasked(user: User, reason: 'end' | 'timeout'): Promise<void> {
+    const { session } = user;
     const end = async () => {
-      // A user who never searched has no entry to change.
-      if (user.lastRequestId === 0) return;
-      const { session } = user;
-      if (only && session?.sessionId !== only.sessionId) return;
-      let last: User['session'];
-      await this.#run(user, async command => {
-        const changes = await this.#store.leave({ ...command, reason, messages: user.messages, forget: false });
-        // A match may have been told while the command was under way.
-        last = user.session;
-        return changes;
-      });
-      if (only && last && !user.session) this.#tell(user, 'partner_left', { sessionId: last.sessionId, reason });
+      if (user.session?.sessionId !== session?.sessionId) return;
+      const ended = await this.#end(user, reason);
+      if (ended) this.#tell(user, 'partner_left', { sessionId: ended.sessionId, reason });
     };
-    await this.#leave(user, { ends: 'any' }, () => user.inTurn(end, only ? undefined : turnWithinMs));
+    await this.#leave(user, { ends: 'any' }, () => user.inTurn(end)).catch(() => undefined);
   }
 
   /** Gives the store a command of a user who is here, and applies the reply. */

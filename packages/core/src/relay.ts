@@ -1,17 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { ChatMessage, Receipt, Typing } from '@passerby/protocol';
+import type { ChatMessage, Place, Receipt, Typing } from '@passerby/protocol';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
 import type { Lease } from './lease.ts';
 import type { Meter } from './meter.ts';
 import type { NodeBus, RoutedMessage } from './node-bus.ts';
 import type { LocalSession, User } from './user.ts';
-
-/** A resuming client's place of a message: its number, and the session that it was written in. */
-export interface Numbering {
-  seq: number;
-  sessionId: string;
-}
 
 type ChatRoute = Extract<RoutedMessage, { kind: 'chat' }>;
 
@@ -44,12 +38,12 @@ export class Relay {
   }
 
   /** Sends a cleaned text to the user's partner: see {@link ChatService.send}. */
-  async send(user: User, text: string, numbering: Numbering | undefined): Promise<ChatMessage> {
-    const session = sessionOf(user, user.token ? numbering?.sessionId : undefined);
+  async send(user: User, text: string, place: Place): Promise<ChatMessage> {
+    const session = sessionOf(user, place.sessionId);
     const { partnerNode, partnerId, sessionId } = session;
     if (partnerNode === undefined) throw new ChatError('PARTNER_AWAY', { retryAfterMs: 1000 });
     const message = { id: randomUUID(), message: text, at: Date.now() };
-    const seq = user.token ? numbering?.seq : undefined;
+    const seq = user.token ? place.seq : undefined;
     const isNew = seq === undefined || seq > session.sent;
     // Both before it is sent: the user may end the chat, or write the next one, before the other node has it.
     if (isNew) count(session, 1);
@@ -179,8 +173,7 @@ export class Relay {
 /** The session that the user is in, and is not leaving; the named one, if one is named. Throws `NOT_IN_CHAT`. */
 function sessionOf(user: User, sessionId: string | undefined): LocalSession {
   const { session } = user;
-  if (!session || user.isEnding(session)) throw new ChatError('NOT_IN_CHAT');
-  if (sessionId !== undefined && sessionId !== session.sessionId) throw new ChatError('NOT_IN_CHAT');
+  if (!session || !user.isIn(sessionId) || user.isEnding(session)) throw new ChatError('NOT_IN_CHAT');
   return session;
 }
 
