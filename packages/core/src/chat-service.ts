@@ -2,6 +2,7 @@ import type { ChatMessage, Place, Receipt, ServerEvents, StateReply, Typing } fr
 import { v7 as newSessionId } from 'uuid';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
+import { inSlices } from './in-slices.ts';
 import type { Lease } from './lease.ts';
 import { LeaseLost } from './lease-lost.ts';
 import type { Log } from './log.ts';
@@ -36,6 +37,7 @@ export class ChatService {
   readonly #clients: Clients;
   readonly #lease: Lease;
   readonly #meter: Meter;
+  readonly #log: Log;
   readonly #users = new Map<string, User>();
   readonly #passages: Passages;
   readonly #relay: Relay;
@@ -47,7 +49,8 @@ export class ChatService {
     this.#clients = options.clients;
     this.#lease = options.lease;
     this.#meter = options.meter;
-    this.#relay = new Relay({ ...options, users: this.#users });
+    this.#log = options.log;
+    this.#relay = new Relay({ ...options, users: this.#users, suspect: userId => this.#reconciler.suspect(userId) });
     this.#reconciler = new Reconciler({
       ...options,
       users: this.#users,
@@ -73,14 +76,16 @@ export class ChatService {
         this.#bus.listen(nodeId, {
           receive: message => this.#receive(message),
           missed: () => {
-            this.#lease.check();
-            this.#relay.missed();
+            this.#relay.missed().catch(err => this.#log.warn({ err }, 'Not everyone was told of what may be missing.'));
             this.#lease.doubt();
           },
         }),
       doubtful: () => this.#reconciler.doubtAll(),
       // Not waited for: there may be much to do, and the heartbeat must go on.
-      renewed: () => void this.#reconciler.work(),
+      renewed: () => {
+        this.#relay.beat();
+        void this.#reconciler.work();
+      },
       lost: () => this.#dropAll(),
     });
   }
@@ -90,7 +95,7 @@ export class ChatService {
    * Their connections stay: closing them is the caller's part.
    */
   async stop(): Promise<void> {
-    await Promise.all([...this.#users.keys()].map(userId => this.disconnect(userId, 'lost')));
+    await inSlices([...this.#users.keys()], slice => Promise.all(slice.map(userId => this.disconnect(userId, 'lost'))));
     await this.#lease.stop();
   }
 
@@ -308,7 +313,7 @@ export class ChatService {
       const [own, ...others] = changes;
       // The registry does not know the user, or not here any more: this node was reaped, or data was lost.
       if (own && isForgotten(user, own)) throw new LeaseLost(command.nodeId);
-      this.#reconciler.trust(user);
+      this.#reconciler.trust(user, command.requestId);
       if (own) this.#applyTo(user, own, how);
       this.#apply(others);
     } catch (error) {
@@ -383,9 +388,12 @@ export class ChatService {
   #receive(message: NodeMessage): void {
     this.#lease.check();
     const userId = message.kind === 'change' ? message.change.userId : message.userId;
-    if (!this.#users.has(userId) && this.#passages.keep(userId, message)) return;
+    const isHere = userId !== undefined && this.#users.has(userId);
+    if (userId !== undefined && !isHere && this.#passages.keep(userId, message)) return;
     if (message.kind === 'change') this.#apply([message.change]);
-    else this.#relay.receive(message);
+    else if (message.kind !== 'unreadable') this.#relay.receive(message);
+    else if (userId === undefined) this.#reconciler.doubtAll();
+    else if (isHere) this.#reconciler.suspect(userId);
   }
 
   /** The registry has ended, or will end, what these users were doing: they connect again and resume, or begin anew. */
