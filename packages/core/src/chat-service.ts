@@ -398,10 +398,12 @@ export class ChatService {
 
   /** The registry has ended, or will end, what these users were doing: they connect again and resume, or begin anew. */
   #dropAll(): void {
-    for (const user of this.#users.values()) user.gone = true;
+    const users = [...this.#users.values()];
+    // At once, for all of them: from here on nothing is done for anybody. 10,000 users take about a ms.
+    for (const user of users) user.gone = true;
     this.#users.clear();
     this.#reconciler.clear();
-    this.#clients.closeAll();
+    this.#clients.closeAll(users.filter(({ session }) => session).map(({ userId }) => userId));
   }
 }
 
