@@ -295,7 +295,9 @@ export class ChatService {
       const ended = await this.#end(user, reason);
       if (ended) this.#tell(user, 'partner_left', { sessionId: ended.sessionId, reason });
     };
-    await this.#leave(user, { ends: 'any' }, () => user.inTurn(end)).catch(() => undefined);
+    await this.#leave(user, { ends: 'any' }, () => user.inTurn(end)).catch(() => {
+      if (!user.gone) this.#reconciler.suspect(user.userId);
+    });
   }
 
   /** Gives the store a command of a user who is here, and applies the reply. */

@@ -6,8 +6,6 @@ import { SlowRound } from './slow-round.ts';
 import type { User } from './user.ts';
 import { isAbsent, type UserChange } from './user-change.ts';
 
-/** The store is asked about so many users at a time. */
-const batchSize = 100;
 /**
  * Everyone is compared once in this time, also where nothing is in doubt, in ms: what was lost in a way that nobody thought of does
  * not stay lost for more than two rounds. A comparison takes 13 µs of Redis, so this is 2 % of Redis for 100,000 users, and as
@@ -226,18 +224,19 @@ export class Reconciler {
     const isDue = (deadline: number) => performance.now() >= deadline;
     const due = [...this.#unconfirmed].filter(([user, { deadline }]) => compared.has(user) && isDue(deadline));
     await inSlices(due, slice => {
-      for (const [user] of slice) this.#unconfirmed.delete(user);
-      const over = slice.filter(([user, { sessionId }]) => user.session?.sessionId === sessionId);
-      return Promise.all(over.map(([user]) => this.#options.end(user, 'timeout')));
+      const over = slice.filter(([user, unconfirmed]) => this.#unconfirmed.get(user) === unconfirmed);
+      for (const [user] of over) this.#unconfirmed.delete(user);
+      const inIt = over.filter(([user, { sessionId }]) => user.session?.sessionId === sessionId);
+      return Promise.all(inIt.map(([user]) => this.#options.end(user, 'timeout')));
     });
   }
 
   async #disownStrays(): Promise<void> {
     const { users, store, lease, apply, isPassing } = this.#options;
     const due = [...this.#strays].filter(([, { from }]) => performance.now() >= from);
-    for (const batch of inBatches(due)) {
+    await inSlices(due, async slice => {
       // Who is just coming or going is looked at the next time.
-      const settled = batch.filter(([userId]) => !isPassing(userId));
+      const settled = slice.filter(([userId]) => !isPassing(userId));
       const absent = settled.filter(([userId]) => !users.has(userId));
       // Who said goodbye does not come back.
       for (const [how, graceMs] of Object.entries({ lost: lease.graceMs, left: 0 })) {
@@ -249,7 +248,7 @@ export class Reconciler {
       }
       // Unless there is a new reason meanwhile.
       for (const [userId, stray] of settled) if (this.#strays.get(userId) === stray) this.#strays.delete(userId);
-    }
+    });
   }
 
   /** Compares some users; those with commands under way when these are done. @returns with whom it could be done */
@@ -299,10 +298,4 @@ export class Reconciler {
       }
     });
   }
-}
-
-function inBatches<Item>(items: Item[]): Item[][] {
-  const batches: Item[][] = [];
-  for (let at = 0; at < items.length; at += batchSize) batches.push(items.slice(at, at + batchSize));
-  return batches;
 }

@@ -17,7 +17,12 @@ import { decodeChange, type EncodedChange } from './user-change-codec.ts';
  * number, as nodes before it do not look at the kind of what has a number that they know.
  */
 const versions: Record<Exclude<NodeMessage['kind'], 'unreadable'> | 'batch', number> = {
-  ...{ chat: 1, receipt: 1, change: 1, typing: 2, batch: 2, dropped: 3 },
+  chat: 1,
+  receipt: 1,
+  change: 1,
+  typing: 2,
+  batch: 2,
+  dropped: 3,
 };
 
 /** A message as it is sent. */

@@ -132,31 +132,23 @@ export class RedisPairStore implements PairStore {
   async renewLease(lease: { nodeId: string; leaseMs: number; epoch?: string }): Promise<LeaseRenewal> {
     const { nodeId, leaseMs, epoch = '' } = lease;
     const newEpoch = randomBytes(6).toString('base64url');
+    const call = () => {
+      const args = [nodeId, leaseMs, epoch, newEpoch, randomInteger(), this.#notAfter];
+      return this.#renewals.renewLease(...this.#leaseKeys, ...args);
+    };
     // Not tried again: a heartbeat follows, and a late answer would be mistaken for a prompt one.
-    const [current, nowMs, due, waitingFacts, ...lapsed] = await this.#run(
-      'renew-lease',
-      nodeId,
-      () =>
-        this.#renewals.renewLease(
-          ...this.#leaseKeys,
-          nodeId,
-          leaseMs,
-          epoch,
-          newEpoch,
-          randomInteger(),
-          this.#notAfter,
-        ),
-      once,
-    ).catch(error => {
-      // It was answered, so it did not wait for long: Redis's clock is another one now, and the next renewal tells it.
-      if (error.cause instanceof ReplyError && error.cause.message.startsWith('LATE ')) {
-        this.#clockOffsetMs = Number.POSITIVE_INFINITY;
-      }
-      // Perhaps only the answers do not come: then the lease must not be prolonged for longer by what cannot hear of it.
-      const isSilent = this.#renewals.status === 'ready' && !(error.cause instanceof ReplyError);
-      if (isSilent && !(error instanceof LeaseLost)) this.#renewals.disconnect(true);
-      throw error;
-    });
+    const [current, nowMs, due, waitingFacts, ...lapsed] = await this.#run('renew-lease', nodeId, call, once).catch(
+      error => {
+        // It was answered, so it did not wait for long: Redis's clock is another one now, and the next renewal tells it.
+        if (error.cause instanceof ReplyError && error.cause.message.startsWith('LATE ')) {
+          this.#clockOffsetMs = Number.POSITIVE_INFINITY;
+        }
+        // Perhaps only the answers do not come: then the lease must not be prolonged for longer by what cannot hear of it.
+        const isSilent = this.#renewals.status === 'ready' && !(error.cause instanceof ReplyError);
+        if (isSilent && !(error instanceof LeaseLost)) this.#renewals.disconnect(true);
+        throw error;
+      },
+    );
     this.#clockOffsetMs = nowMs - performance.now();
     return { epoch: current, lapsed, due, waitingFacts };
   }
