@@ -92,7 +92,7 @@ async function messages(url, count, perSecond) {
   console.log(`| ${count} | ${cell('rate', 0)} | ${cell('cpuUs', 1)} | ${cell('busy', 2)} | ${calls} | ${bytes} |`);
 }
 
-/** What nodes without any user cost Redis: their heartbeats, and the pings of their four connections. */
+/** What nodes without any user cost Redis: their heartbeats, and the pings of their five connections. */
 async function idleNodes(url, count) {
   const watch = await connect(url, 'watch');
   await watch.flushall('ASYNC');
@@ -100,8 +100,9 @@ async function idleNodes(url, count) {
   const nodes = [];
   for (let n = 0; n < count; n++) {
     const node = await startNode(url, '');
-    const more = await Promise.all([connect(url, 'adapter'), connect(url, 'adapter-subscriber')]);
-    const lease = new Lease({ store: new RedisPairStore(node.redis, location), leaseMs: 5000, graceMs: 30_000, log });
+    const more = await Promise.all(['renewals', 'adapter', 'adapter-subscriber'].map(role => connect(url, role)));
+    const store = new RedisPairStore(node.redis, location, { renewals: more[0] });
+    const lease = new Lease({ store, leaseMs: 5000, graceMs: 30_000, log });
     await lease.start({ begin: async () => {}, renewed() {}, doubtful() {}, lost() {} });
     nodes.push({ node, more, lease });
   }

@@ -71,6 +71,36 @@ afterAll(async () => {
   for (const unwanted of [secret, address, '127.0.0.1', '::1']) expect(log).not.toContain(unwanted);
 });
 
+describe('what a plain client says of a session', () => {
+  it('is honoured, or refused, and never ignored', async () => {
+    const [ann, bob, old] = await pairOn(0, 1);
+    await ann.ask('end_chat', { sessionId: old });
+    await bob.next('partner_left');
+    const cid = await connect(1);
+    const now = await pair(ann, cid);
+    const refusals: [event: string, input: object, code: string][] = [
+      ['message', { message: secret, sessionId: old }, 'NOT_IN_CHAT'],
+      ['message', { text: secret, sessionId: old }, 'NOT_IN_CHAT'],
+      ['message', { message: secret, sessionId: old, seq: 1 }, 'NOT_IN_CHAT'],
+      ['message', { message: secret, seq: 1 }, 'INVALID_INPUT'],
+      ['message', { message: secret, sessionId: now, seq: '1' }, 'INVALID_INPUT'],
+      ['message', { message: secret, sessionId: 5 }, 'INVALID_INPUT'],
+      ['message', { message: secret, sessionId: 'x'.repeat(65) }, 'INVALID_INPUT'],
+      ['received', { sessionId: old, upTo: 1 }, 'NOT_IN_CHAT'],
+      ['typing', { sessionId: old, typing: true }, 'NOT_IN_CHAT'],
+      ['skip', { sessionId: old }, 'NOT_IN_CHAT'],
+      ['end_chat', { sessionId: old }, 'NOT_IN_CHAT'],
+      ['skip', { sessionId: [] }, 'INVALID_INPUT'],
+    ];
+    for (const [event, input, code] of refusals) {
+      expect([event, input, await ann.ask(event, input)]).toMatchObject([event, input, { ok: false, error: { code } }]);
+    }
+    expect(await ann.ask('message', { message: secret, sessionId: now })).toMatchObject({ ok: true });
+    expect(await cid.next('message')).toMatchObject({ message: secret });
+    await expectNothingElse(ann, cid);
+  });
+});
+
 describe.each([
   ['polling, then WebSocket', {}],
   ['WebSocket alone', { transports: ['websocket'] }],

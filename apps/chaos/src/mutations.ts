@@ -127,8 +127,8 @@ local partner, before = partnerOf(user), user.node`,
     edits: [
       {
         file: 'apps/chat-node/dist/socket-clients.js',
-        from: `socket?.emit('error', errorTexts.REPLACED, { code: 'REPLACED' });
-        socket?.disconnect(true);`,
+        from: `socket.emit('error', errorTexts.REPLACED, { code: 'REPLACED' });
+    socket.disconnect(true);`,
         to: '',
       },
     ],

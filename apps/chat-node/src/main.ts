@@ -62,14 +62,19 @@ async function run(config: Config): Promise<void> {
 
   const connection = { url: config.REDIS_URL, log };
   const redis = connectRedis({ ...connection, role: 'commands', commandTimeoutMs: 1000 });
+  const renewals = connectRedis({ ...connection, role: 'renewals', commandTimeoutMs: 1000 });
   const subscriber = connectRedis({ ...connection, role: 'subscriber' });
   const adapterPublisher = new AdapterConnection(config.REDIS_URL, 'adapter');
   const adapterSubscriber = new AdapterConnection(config.REDIS_URL, 'adapter-subscriber');
 
   const location = { prefix: config.REDIS_PREFIX, pool: config.POOL };
-  const store = new RedisPairStore(redis, location, (script, seconds) => metrics.scriptTook(script, seconds));
+  const scriptTime = (script: string, seconds: number) => metrics.scriptTook(script, seconds);
+  const store = new RedisPairStore(redis, location, { renewals, scriptTime });
   const bus = new RedisNodeBus(redis, subscriber, { prefix: config.REDIS_PREFIX, log });
   const lease = new Lease({ store, leaseMs: config.LEASE_MS, graceMs: config.RESUME_WITHIN_MS, log });
+
+  // The heartbeat has a connection of its own, and does not notice that this one was gone, or led to another server.
+  redis.on('ready', () => lease.doubt());
 
   const addresses = new ClientAddresses({
     trusted: config.TRUST_PROXY,
@@ -93,7 +98,7 @@ async function run(config: Config): Promise<void> {
   const clients = new SocketClients(io);
   const service = new ChatService({ store, bus, clients, lease, meter: metrics, log });
   // Without its subscriber a node would pair users and not hear of it.
-  const isReady = () => !stopping && service.ready && subscriber.status === 'ready';
+  const isReady = () => !stopping && service.ready && [redis, subscriber].every(({ status }) => status === 'ready');
   const watch = new PoolWatch({
     board: new RedisStatusBoard(redis, location),
     outbox: new RedisOutbox(redis, location),
@@ -140,7 +145,7 @@ async function run(config: Config): Promise<void> {
     // Clients that do not answer a farewell would keep the server open for 30 s.
     http.close();
     await Promise.race([Promise.all([io.close(), once(http, 'close')]), delay(farewellMs)]);
-    for (const each of [redis, subscriber, adapterPublisher, adapterSubscriber]) each.disconnect();
+    for (const each of [redis, renewals, subscriber, adapterPublisher, adapterSubscriber]) each.disconnect();
     log.info('Stopped.');
     process.exit();
   };
@@ -148,7 +153,7 @@ async function run(config: Config): Promise<void> {
 
   await listen(http, config);
   log.info({ port: (http.address() as AddressInfo).port }, 'Listening.');
-  await Promise.all([whenReady(redis, 5000), whenReady(subscriber, 5000)]);
+  await Promise.all([redis, renewals, subscriber].map(each => whenReady(each, 5000)));
   if (stopping) return;
   await service.start();
   if (!stopping) watch.start();

@@ -4,7 +4,7 @@ import {
   type ErrorCode,
   isSearchOptions,
   parseMessage,
-  parseNumbering,
+  parsePlace,
   parseReceipt,
   parseTyping,
 } from '@passerby/protocol';
@@ -110,9 +110,9 @@ class SocketEvents {
       case 'search':
         return this.#request(isSearchOptions(input) ? userId => service.search(userId) : () => fail('INVALID_INPUT'));
       case 'skip':
-        return this.#request(userId => service.skip(userId));
+        return this.#leaving(input, (userId, sessionId) => service.skip(userId, sessionId));
       case 'end_chat':
-        return this.#request(userId => service.endChat(userId));
+        return this.#leaving(input, (userId, sessionId) => service.endChat(userId, sessionId));
       default:
         return this.#request(() => fail('UNKNOWN_EVENT'));
     }
@@ -121,10 +121,11 @@ class SocketEvents {
   #message(input: unknown): Action {
     const { service, maxMessageCharacters } = this.#options;
     const text = parseMessage(input, maxMessageCharacters);
-    const numbering = parseNumbering(input);
+    const place = parsePlace(input);
     return async userId => {
       if (text === undefined) throw new ChatError('INVALID_MESSAGE');
-      const { id, at } = await service.send(userId, text, numbering);
+      if (!place) throw new ChatError('INVALID_INPUT');
+      const { id, at } = await service.send(userId, text, place);
       return () => ({ id, at });
     };
   }
@@ -147,6 +148,11 @@ class SocketEvents {
       await service.tellTyping(userId, notice);
       return () => ({});
     };
+  }
+
+  #leaving(input: unknown, leave: (userId: string, sessionId: string | undefined) => Promise<void>): Action {
+    const place = parsePlace(input);
+    return this.#request(userId => (place ? leave(userId, place.sessionId) : fail('INVALID_INPUT')));
   }
 
   #request(run: (userId: string) => Promise<void>): Action {

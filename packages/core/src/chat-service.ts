@@ -1,7 +1,8 @@
-import type { ChatMessage, Receipt, ServerEvents, StateReply, Typing } from '@passerby/protocol';
+import type { ChatMessage, Place, Receipt, ServerEvents, StateReply, Typing } from '@passerby/protocol';
 import { v7 as newSessionId } from 'uuid';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
+import { inSlices } from './in-slices.ts';
 import type { Lease } from './lease.ts';
 import { LeaseLost } from './lease-lost.ts';
 import type { Log } from './log.ts';
@@ -10,7 +11,7 @@ import type { NodeBus, NodeMessage } from './node-bus.ts';
 import type { PairStore, UserCommand } from './pair-store.ts';
 import { type Arrival, Passages } from './passages.ts';
 import { Reconciler } from './reconciler.ts';
-import { type Numbering, Relay } from './relay.ts';
+import { Relay } from './relay.ts';
 import { type Leaving, type LocalSession, User } from './user.ts';
 import { type AbsentUserChange, isAbsent, type UserChange } from './user-change.ts';
 
@@ -36,6 +37,7 @@ export class ChatService {
   readonly #clients: Clients;
   readonly #lease: Lease;
   readonly #meter: Meter;
+  readonly #log: Log;
   readonly #users = new Map<string, User>();
   readonly #passages: Passages;
   readonly #relay: Relay;
@@ -47,14 +49,15 @@ export class ChatService {
     this.#clients = options.clients;
     this.#lease = options.lease;
     this.#meter = options.meter;
-    this.#relay = new Relay({ ...options, users: this.#users });
+    this.#log = options.log;
+    this.#relay = new Relay({ ...options, users: this.#users, suspect: userId => this.#reconciler.suspect(userId) });
     this.#reconciler = new Reconciler({
       ...options,
       users: this.#users,
       isPassing: userId => this.#passages.has(userId),
       apply: changes => this.#apply(changes),
       search: user => this.#searchAgain(user),
-      end: (user, reason) => this.#end(user, reason, { sessionId: user.session?.sessionId }).catch(() => undefined),
+      end: (user, reason) => this.#endUnasked(user, reason),
     });
     this.#passages = new Passages({
       ...options,
@@ -73,14 +76,16 @@ export class ChatService {
         this.#bus.listen(nodeId, {
           receive: message => this.#receive(message),
           missed: () => {
-            this.#lease.check();
-            this.#relay.missed();
+            this.#relay.missed().catch(err => this.#log.warn({ err }, 'Not everyone was told of what may be missing.'));
             this.#lease.doubt();
           },
         }),
       doubtful: () => this.#reconciler.doubtAll(),
       // Not waited for: there may be much to do, and the heartbeat must go on.
-      renewed: () => void this.#reconciler.work(),
+      renewed: () => {
+        this.#relay.beat();
+        void this.#reconciler.work();
+      },
       lost: () => this.#dropAll(),
     });
   }
@@ -90,7 +95,7 @@ export class ChatService {
    * Their connections stay: closing them is the caller's part.
    */
   async stop(): Promise<void> {
-    await Promise.all([...this.#users.keys()].map(userId => this.disconnect(userId, 'lost')));
+    await inSlices([...this.#users.keys()], slice => Promise.all(slice.map(userId => this.disconnect(userId, 'lost'))));
     await this.#lease.stop();
   }
 
@@ -159,30 +164,43 @@ export class ChatService {
     }, turnWithinMs);
   }
 
-  /** Leaves the chat, if any, and looks for another partner, in one step. Rejects with `UNAVAILABLE`. */
-  async skip(userId: string): Promise<void> {
+  /**
+   * Leaves the chat, if any, and looks for another partner, in one step. Rejects with `UNAVAILABLE`.
+   * @param sessionId the chat that is meant, if the client names one. Rejects with `NOT_IN_CHAT`, and changes nothing, when the
+   * user is not in it by then
+   */
+  async skip(userId: string, sessionId?: string): Promise<void> {
     const user = this.#user(userId);
-    const leaving: Leaving = { ends: user.session };
-    const skip = () => {
+    const leaving: Leaving = { ends: user.isIn(sessionId) ? user.session : undefined };
+    const skip = async () => {
+      if (!user.isIn(sessionId)) throw new ChatError('NOT_IN_CHAT');
       leaving.ends = user.session;
-      return this.#search(user, { skip: user.session });
+      await this.#search(user, { skip: user.session });
     };
     await this.#leave(user, leaving, () => user.inTurn(skip, turnWithinMs));
   }
 
-  /** Leaves the chat or the queue. Rejects with `UNAVAILABLE`. */
-  async endChat(userId: string): Promise<void> {
-    await this.#end(this.#user(userId), 'end');
+  /** Leaves the chat or the queue. Rejects with `UNAVAILABLE`. @param sessionId as for {@link skip} */
+  async endChat(userId: string, sessionId?: string): Promise<void> {
+    const user = this.#user(userId);
+    if (!user.isIn(sessionId)) throw new ChatError('NOT_IN_CHAT');
+    await this.#leave(user, { ends: sessionId === undefined ? 'any' : user.session }, () =>
+      user.inTurn(async () => {
+        if (!user.isIn(sessionId)) throw new ChatError('NOT_IN_CHAT');
+        await this.#end(user, 'end');
+      }, turnWithinMs),
+    );
   }
 
   /**
    * Sends a cleaned text to the user's partner.
-   * @param numbering of a resuming client; a plain client's is ignored
+   * @param place the session that the text is meant for, if the client names one, and there its number. A plain client numbers
+   * nothing: what it says of that is ignored
    * @returns the message once it was passed on: at most once, and no promise that the partner's client has it.
    * Rejects with `NOT_IN_CHAT`, with `PARTNER_AWAY`, or with `UNAVAILABLE` when the partner's node cannot be reached.
    */
-  async send(userId: string, text: string, numbering?: Numbering): Promise<ChatMessage> {
-    return this.#relay.send(this.#user(userId), text, numbering);
+  async send(userId: string, text: string, place: Place = {}): Promise<ChatMessage> {
+    return this.#relay.send(this.#user(userId), text, place);
   }
 
   /** Tells the partner what a resuming client has received. Rejects with `NOT_IN_CHAT` or `UNAVAILABLE`. */
@@ -252,27 +270,34 @@ export class ChatService {
     await this.#run(user, search, unlessChanged ? 'notice' : 'own');
   }
 
+  /** Ends the chat or the waiting: see {@link User.inTurn}. @returns the session that was ended */
+  async #end(user: User, reason: 'end' | 'timeout'): Promise<LocalSession | undefined> {
+    // A user who never searched has no entry to change.
+    if (user.lastRequestId === 0) return undefined;
+    let last: LocalSession | undefined;
+    await this.#run(user, async command => {
+      const changes = await this.#store.leave({ ...command, reason, messages: user.messages, forget: false });
+      // A match may have been told while the command was under way.
+      last = user.session;
+      return changes;
+    });
+    return user.session ? undefined : last;
+  }
+
   /**
-   * Ends the chat or the waiting.
-   * @param only given when the user did not ask for it, and so is told of the end of a chat. Nothing is done to a user who
-   * is in another session than this by then; undefined: who is in any
+   * Ends the chat or the waiting of a user who did not ask for it, and so is told of the end of a chat. Nothing is done to one
+   * who does something else by then. Never rejects: it is compared again.
    */
-  async #end(user: User, reason: 'end' | 'timeout', only?: { sessionId: string | undefined }): Promise<void> {
+  async #endUnasked(user: User, reason: 'end' | 'timeout'): Promise<void> {
+    const { session } = user;
     const end = async () => {
-      // A user who never searched has no entry to change.
-      if (user.lastRequestId === 0) return;
-      const { session } = user;
-      if (only && session?.sessionId !== only.sessionId) return;
-      let last: User['session'];
-      await this.#run(user, async command => {
-        const changes = await this.#store.leave({ ...command, reason, messages: user.messages, forget: false });
-        // A match may have been told while the command was under way.
-        last = user.session;
-        return changes;
-      });
-      if (only && last && !user.session) this.#tell(user, 'partner_left', { sessionId: last.sessionId, reason });
+      if (user.session?.sessionId !== session?.sessionId) return;
+      const ended = await this.#end(user, reason);
+      if (ended) this.#tell(user, 'partner_left', { sessionId: ended.sessionId, reason });
     };
-    await this.#leave(user, { ends: 'any' }, () => user.inTurn(end, only ? undefined : turnWithinMs));
+    await this.#leave(user, { ends: 'any' }, () => user.inTurn(end)).catch(() => {
+      if (!user.gone) this.#reconciler.suspect(user.userId);
+    });
   }
 
   /** Gives the store a command of a user who is here, and applies the reply. */
@@ -290,7 +315,7 @@ export class ChatService {
       const [own, ...others] = changes;
       // The registry does not know the user, or not here any more: this node was reaped, or data was lost.
       if (own && isForgotten(user, own)) throw new LeaseLost(command.nodeId);
-      this.#reconciler.trust(user);
+      this.#reconciler.trust(user, command.requestId);
       if (own) this.#applyTo(user, own, how);
       this.#apply(others);
     } catch (error) {
@@ -365,17 +390,22 @@ export class ChatService {
   #receive(message: NodeMessage): void {
     this.#lease.check();
     const userId = message.kind === 'change' ? message.change.userId : message.userId;
-    if (!this.#users.has(userId) && this.#passages.keep(userId, message)) return;
+    const isHere = userId !== undefined && this.#users.has(userId);
+    if (userId !== undefined && !isHere && this.#passages.keep(userId, message)) return;
     if (message.kind === 'change') this.#apply([message.change]);
-    else this.#relay.receive(message);
+    else if (message.kind !== 'unreadable') this.#relay.receive(message);
+    else if (userId === undefined) this.#reconciler.doubtAll();
+    else if (isHere) this.#reconciler.suspect(userId);
   }
 
   /** The registry has ended, or will end, what these users were doing: they connect again and resume, or begin anew. */
   #dropAll(): void {
-    for (const user of this.#users.values()) user.gone = true;
+    const users = [...this.#users.values()];
+    // At once, for all of them: from here on nothing is done for anybody. 10,000 users take about a ms.
+    for (const user of users) user.gone = true;
     this.#users.clear();
     this.#reconciler.clear();
-    this.#clients.closeAll();
+    this.#clients.closeAll(users.filter(({ session }) => session).map(({ userId }) => userId));
   }
 }
 

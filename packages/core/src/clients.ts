@@ -11,6 +11,10 @@ export interface Clients {
   /** Tells a user's client that another connection has taken its place, and closes it for good. */
   replace(userId: string): void;
 
-  /** Closes every connection in such a way that the clients are free to connect again. */
-  closeAll(): void;
+  /**
+   * Closes every connection in such a way that the clients are free to connect again. From this moment nothing is emitted to any
+   * of them. That they do not all come back at once, they may be closed over some seconds: those of `inChat` first, who have a
+   * partner waiting.
+   */
+  closeAll(inChat: readonly string[]): void;
 }

@@ -16,7 +16,7 @@ export interface LeaseHooks {
 
 /** So many users are taken over at a time. */
 const batchSize = 100;
-/** Doubts, and work that is left, do not make heartbeats follow each other faster than this. */
+/** Doubts do not make heartbeats follow each other faster than this. */
 const doubtPauseMs = 50;
 
 /**
@@ -38,8 +38,6 @@ export class Lease {
   #registered = false;
   #reachable = false;
   #doubtful = false;
-  /** There was more to take over than a heartbeat has time for. */
-  #unfinished = false;
   #waitingFacts = 0;
   /** All on the clock of `performance.now()`. */
   #renewedAt = 0;
@@ -50,6 +48,9 @@ export class Lease {
   #ticks: NodeJS.Timeout | undefined;
   #endPause: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
+  /** The renewal under way, or the last one. */
+  #renewal: Promise<unknown> = Promise.resolve();
+  #takingOver: Promise<void> | undefined;
 
   /** @param options graceMs: for how long users of a dead node may resume, in ms */
   constructor(options: { store: PairStore; leaseMs: number; graceMs: number; log: Log }) {
@@ -119,6 +120,7 @@ export class Lease {
     this.#endPause();
     clearInterval(this.#ticks);
     await this.#running;
+    await this.#takingOver;
     if (!this.#registered) return;
     this.#registered = false;
     await this.#store.releaseLease(this.#nodeId);
@@ -127,8 +129,7 @@ export class Lease {
 
   async #keepBeating(hooks: LeaseHooks): Promise<void> {
     while (!this.#stopped.signal.aborted) {
-      const isUrgent = this.#unfinished || this.#doubtful;
-      await this.#pause(isUrgent && this.#reachable ? doubtPauseMs : this.leaseMs / 4);
+      await this.#pause(this.#doubtful && this.#reachable ? doubtPauseMs : this.leaseMs / 4);
       if (!this.#stopped.signal.aborted) await this.#beat(hooks);
     }
   }
@@ -156,9 +157,10 @@ export class Lease {
     const askedAt = performance.now();
     const doubtful = this.#doubtful;
     this.#doubtful = false;
-    this.#unfinished = false;
     try {
-      const renewal = await this.#renew(hooks);
+      const asked = this.#renew(hooks);
+      this.#renewal = asked.catch(() => undefined);
+      const renewal = await asked;
       // Lost while the answer was on its way: the next heartbeat begins anew.
       if (!renewal) return;
       this.#waitingFacts = renewal.waitingFacts;
@@ -166,8 +168,7 @@ export class Lease {
       if (wasAway || performance.now() - askedAt > this.leaseMs / 4) this.#steadySince = performance.now();
       if (this.#renewed(renewal, askedAt) || wasAway || doubtful) hooks.doubtful();
       hooks.renewed();
-      if (performance.now() - this.#steadySince >= this.leaseMs)
-        await this.#takeOver(renewal, askedAt + this.leaseMs / 4);
+      this.#beginTakeOver(renewal);
     } catch (error) {
       this.#doubtful ||= doubtful;
       if (error instanceof LeaseLost) this.#lose('Others have taken over its users.');
@@ -213,14 +214,39 @@ export class Lease {
     this.#store.releaseLease(this.#nodeId).catch(() => undefined);
   }
 
-  /** @param until when the next heartbeat is due */
-  async #takeOver({ lapsed, due }: LeaseRenewal, until: number): Promise<void> {
+  /** Whether this node may take over others: it could reach the store without interruption for a whole lease. */
+  get #isSteady(): boolean {
+    return this.#reachable && performance.now() - this.#steadySince >= this.leaseMs;
+  }
+
+  /** Takes over what has fallen due, beside the heartbeats: one batch at a time, and none while a renewal is under way. */
+  #beginTakeOver(renewal: LeaseRenewal): void {
+    if (this.#takingOver || !this.#isSteady) return;
+    this.#takingOver = this.#takeOver(renewal)
+      .catch(err => {
+        // That was an interruption: it is tried again after a whole lease.
+        this.#steadySince = performance.now();
+        this.#log.warn({ err }, 'What fell due in the pool could not be taken over. It will be tried again.');
+      })
+      .finally(() => {
+        this.#takingOver = undefined;
+      });
+  }
+
+  async #takeOver({ lapsed, due }: LeaseRenewal): Promise<void> {
     for (const nodeId of lapsed) {
       this.#log.info({ lapsed: nodeId }, 'The lease of a node lapsed. Its users are away, or their chats are ended.');
-      const reap = () => this.#store.reap({ nodeId, limit: batchSize, graceMs: this.graceMs });
-      if (!(await repeat(reap, until))) this.#unfinished = true;
+      await this.#repeat(() => this.#store.reap({ nodeId, limit: batchSize, graceMs: this.graceMs }));
     }
-    if (due > 0 && !(await repeat(() => this.#store.expire(batchSize), until))) this.#unfinished = true;
+    if (due > 0) await this.#repeat(() => this.#store.expire(batchSize));
+  }
+
+  /** Repeats a batch until nothing is left, or until this node may not go on. What is left falls due again. */
+  async #repeat(batch: () => Promise<number>): Promise<void> {
+    do {
+      await this.#renewal;
+      if (this.#stopped.signal.aborted || !this.#registered || !this.#isSteady) return;
+    } while ((await batch()) > 0);
   }
 
   /** @returns whether it could not be reached before */
@@ -232,12 +258,4 @@ export class Lease {
     else if (this.#epoch !== undefined) this.#log.info({}, 'The store can be reached again.');
     return reachable;
   }
-}
-
-/** Repeats a batch, at least once, until nothing is left or the time is over. @returns whether nothing is left */
-async function repeat(batch: () => Promise<number>, until: number): Promise<boolean> {
-  do {
-    if ((await batch()) === 0) return true;
-  } while (performance.now() < until);
-  return false;
 }

@@ -61,7 +61,8 @@ export class Passages {
   keep(userId: string, message: NodeMessage): boolean {
     const early = this.#early.get(userId);
     // The last change may be the only word of a chat's end.
-    if (!early || (early.length >= maxEarly && message.kind !== 'change')) return false;
+    const tellsOfChange = message.kind === 'change' || message.kind === 'unreadable';
+    if (!early || (early.length >= maxEarly && !tellsOfChange)) return false;
     early.push(message);
     return true;
   }

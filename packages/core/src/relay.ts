@@ -1,19 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import type { ChatMessage, Receipt, Typing } from '@passerby/protocol';
+import type { ChatMessage, Place, Receipt, Typing } from '@passerby/protocol';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
+import { inSlices } from './in-slices.ts';
 import type { Lease } from './lease.ts';
 import type { Meter } from './meter.ts';
-import type { NodeBus, RoutedMessage } from './node-bus.ts';
+import type { NodeBus, RoutedMessage, Sender, UserMessage } from './node-bus.ts';
 import type { LocalSession, User } from './user.ts';
 
-/** A resuming client's place of a message: its number, and the session that it was written in. */
-export interface Numbering {
-  seq: number;
-  sessionId: string;
-}
+/** A dropped message raises doubts once for each session between two heartbeats, and for so many sessions: a flood is no use. */
+const maxDoubted = 1000;
 
-type ChatRoute = Extract<RoutedMessage, { kind: 'chat' }>;
+type ChatRoute = Extract<UserMessage, { kind: 'chat' }>;
+type Unkept = { kind: 'receipt'; receipt: Receipt } | { kind: 'typing'; typing: Typing };
 
 export interface RelayOptions {
   users: ReadonlyMap<string, User>;
@@ -21,6 +20,8 @@ export interface RelayOptions {
   clients: Clients;
   lease: Lease;
   meter: Meter;
+  /** What this node knows of a user of its own, or believes not to have, is to be compared with the registry. */
+  suspect(userId: string): void;
 }
 
 /**
@@ -34,6 +35,9 @@ export class Relay {
   readonly #clients: Clients;
   readonly #lease: Lease;
   readonly #meter: Meter;
+  readonly #suspect: (userId: string) => void;
+  /** Sessions whose messages were dropped since the last heartbeat. */
+  readonly #doubted = new Set<string>();
 
   constructor(options: RelayOptions) {
     this.#users = options.users;
@@ -41,21 +45,22 @@ export class Relay {
     this.#clients = options.clients;
     this.#lease = options.lease;
     this.#meter = options.meter;
+    this.#suspect = options.suspect;
   }
 
   /** Sends a cleaned text to the user's partner: see {@link ChatService.send}. */
-  async send(user: User, text: string, numbering: Numbering | undefined): Promise<ChatMessage> {
-    const session = sessionOf(user, user.token ? numbering?.sessionId : undefined);
+  async send(user: User, text: string, place: Place): Promise<ChatMessage> {
+    const session = sessionOf(user, place.sessionId);
     const { partnerNode, partnerId, sessionId } = session;
     if (partnerNode === undefined) throw new ChatError('PARTNER_AWAY', { retryAfterMs: 1000 });
     const message = { id: randomUUID(), message: text, at: Date.now() };
-    const seq = user.token ? numbering?.seq : undefined;
+    const seq = user.token ? place.seq : undefined;
     const isNew = seq === undefined || seq > session.sent;
     // Both before it is sent: the user may end the chat, or write the next one, before the other node has it.
     if (isNew) count(session, 1);
     if (isNew) session.sent = seq ?? session.sent + 1;
     const numbered = seq === undefined ? message : { ...message, seq };
-    const routed: ChatRoute = { kind: 'chat', userId: partnerId, sessionId, message: numbered };
+    const routed: ChatRoute = { kind: 'chat', userId: partnerId, from: this.#from(user), sessionId, message: numbered };
     // Not for who may write on from another node, which would begin at 1.
     if (!user.token) routed.order = session.sent;
     try {
@@ -72,40 +77,71 @@ export class Relay {
 
   /** Tells the partner what the user has received. Rejects like {@link send}. */
   async acknowledge(user: User, receipt: Receipt): Promise<void> {
-    const sent = this.#sendReceipt(sessionOf(user, receipt.sessionId), receipt);
+    const sent = this.#passOn(user, sessionOf(user, receipt.sessionId), { kind: 'receipt', receipt });
     user.say(sent);
     await sent;
   }
 
   /** Tells the partner whether the user is writing. Rejects like {@link acknowledge}. */
   async tellTyping(user: User, typing: Typing): Promise<void> {
-    const { partnerNode, partnerId } = sessionOf(user, typing.sessionId);
-    if (partnerNode === undefined) return;
-    if (partnerNode === this.#lease.nodeId) this.#deliverTyping(this.#users.get(partnerId), typing);
-    else await this.#bus.send(partnerNode, { kind: 'typing', userId: partnerId, typing });
+    await this.#passOn(user, sessionOf(user, typing.sessionId), { kind: 'typing', typing });
   }
 
   /** Takes what another node sent. */
   receive(message: RoutedMessage): void {
     const user = this.#users.get(message.userId);
-    if (message.kind === 'receipt') this.#deliverReceipt(user, message.receipt);
-    else if (message.kind === 'typing') this.#deliverTyping(user, message.typing);
-    else if (!user || !this.#deliver(user, message)) this.#meter.dropped();
+    if (message.kind === 'dropped') {
+      if (user?.session?.sessionId === message.sessionId) this.#suspect(user.userId);
+    } else if (message.kind === 'chat') {
+      if (user && this.#deliver(user, message)) return;
+      this.#meter.dropped();
+      this.#drop(message);
+    } else if (!this.#deliverUnkept(user, message)) this.#drop(message);
+  }
+
+  /** A heartbeat has come: a session whose messages are dropped raises doubts again. */
+  beat(): void {
+    this.#doubted.clear();
   }
 
   /** Messages to this node were lost: whoever may have lost one is told, or asks for it again. */
-  missed(): void {
-    for (const user of this.#users.values()) {
-      const { session } = user;
-      if (!session) continue;
-      if (user.token) this.#clients.emit(user.userId, 'missed', { sessionId: session.sessionId });
-      else if (session.partnerNode !== this.#lease.nodeId) this.#confirm(session, true);
-    }
+  async missed(): Promise<void> {
+    await inSlices([...this.#users.values()], slice => {
+      // This process may have slept meanwhile; then all of them are gone.
+      this.#lease.check();
+      for (const user of slice) if (!user.gone) this.#mayHaveMissed(user);
+    });
+  }
+
+  #mayHaveMissed(user: User): void {
+    const { session } = user;
+    if (!session) return;
+    if (user.token) this.#clients.emit(user.userId, 'missed', { sessionId: session.sessionId });
+    else if (session.partnerNode !== this.#lease.nodeId) this.#confirm(user, session, true);
+  }
+
+  #from({ userId }: User): Sender {
+    return { userId, nodeId: this.#lease.nodeId };
+  }
+
+  /** One of two nodes is wrong about a session. Both find out. */
+  #drop(message: UserMessage): void {
+    const sessionId = sessionIdOf(message);
+    if (this.#doubted.has(sessionId) || this.#doubted.size >= maxDoubted) return;
+    this.#doubted.add(sessionId);
+    this.#suspect(message.userId);
+    const { from } = message;
+    if (!from) return;
+    const notice = { kind: 'dropped', userId: from.userId, sessionId } as const;
+    if (from.nodeId === this.#lease.nodeId) this.receive(notice);
+    // If it is lost, the next message brings another one.
+    else this.#bus.send(from.nodeId, notice).catch(() => undefined);
   }
 
   #sendHere(user: User, routed: ChatRoute): void {
     const partner = this.#users.get(routed.userId);
     if (!partner || !this.#deliver(partner, routed)) {
+      this.#drop(routed);
       // The partner has lost the connection, or has left: the user is told more as soon as the store is. Who can send again will.
       const isAway = !partner || user.token !== undefined;
       throw isAway ? new ChatError('PARTNER_AWAY', { retryAfterMs: 500 }) : new ChatError('NOT_IN_CHAT');
@@ -116,7 +152,10 @@ export class Relay {
   async #sendAway(user: User, partnerNode: string, routed: ChatRoute): Promise<void> {
     const sent = this.#bus.send(partnerNode, routed);
     user.say(sent);
-    if (!(await sent)) throw new ChatError('UNAVAILABLE');
+    if (!(await sent)) {
+      this.#suspect(user.userId);
+      throw new ChatError('UNAVAILABLE');
+    }
     this.#meter.relayed('remote');
   }
 
@@ -124,7 +163,9 @@ export class Relay {
   #deliver(user: User, routed: ChatRoute): boolean {
     if (!user.busy) return this.#deliverNow(user, routed);
     return user.hold(() => {
-      if (user.gone || !this.#deliverNow(user, routed)) this.#meter.dropped();
+      if (!user.gone && this.#deliverNow(user, routed)) return;
+      this.#meter.dropped();
+      this.#drop(routed);
     });
   }
 
@@ -144,43 +185,46 @@ export class Relay {
       count(session, 1);
     }
     // What a plain user was not shown was shown already, or comes after one that was lost.
-    if (!user.token && seq !== undefined) this.#confirm(session, seq > session.shown);
+    if (!user.token && seq !== undefined) this.#confirm(user, session, seq > session.shown);
     return isNext || seq !== undefined;
   }
 
   /** Acknowledges on behalf of a plain user. */
-  #confirm(session: LocalSession, resend: boolean): void {
+  #confirm(user: User, session: LocalSession, resend: boolean): void {
     const receipt = { sessionId: session.sessionId, upTo: session.shown, ...(resend && { resend }) };
     // If it is lost, the sender sends again, and it is made again.
-    this.#sendReceipt(session, receipt).catch(() => undefined);
+    this.#passOn(user, session, { kind: 'receipt', receipt }).catch(() => undefined);
   }
 
-  async #sendReceipt({ partnerNode, partnerId }: LocalSession, receipt: Receipt): Promise<void> {
+  async #passOn(user: User, { partnerNode, partnerId }: LocalSession, unkept: Unkept): Promise<void> {
     if (partnerNode === undefined) return;
-    if (partnerNode === this.#lease.nodeId) this.#deliverReceipt(this.#users.get(partnerId), receipt);
-    else await this.#bus.send(partnerNode, { kind: 'receipt', userId: partnerId, receipt });
+    const message = { ...unkept, userId: partnerId, from: this.#from(user) };
+    if (partnerNode === this.#lease.nodeId) this.receive(message);
+    else if (!(await this.#bus.send(partnerNode, message))) this.#suspect(user.userId);
   }
 
-  #deliverReceipt(user: User | undefined, receipt: Receipt): void {
+  /** @returns false if the user is not in that session */
+  #deliverUnkept(user: User | undefined, unkept: Unkept): boolean {
     const session = user?.session;
-    if (session?.sessionId !== receipt.sessionId) return;
-    if (user?.token) this.#clients.emit(user.userId, 'delivered', receipt);
+    if (!user || session?.sessionId !== sessionIdOf(unkept)) return false;
+    if (unkept.kind === 'typing') {
+      if (user.token) this.#clients.emit(user.userId, 'partner_typing', unkept.typing);
+    } else if (user.token) this.#clients.emit(user.userId, 'delivered', unkept.receipt);
     // Whoever asks may not know how far the partner is. A plain user has nothing to send again.
-    else if (receipt.resend) this.#confirm(session, false);
+    else if (unkept.receipt.resend) this.#confirm(user, session, false);
+    return true;
   }
+}
 
-  #deliverTyping(user: User | undefined, typing: Typing): void {
-    if (user?.token && user.session?.sessionId === typing.sessionId) {
-      this.#clients.emit(user.userId, 'partner_typing', typing);
-    }
-  }
+function sessionIdOf(message: UserMessage | Unkept): string {
+  if (message.kind === 'chat') return message.sessionId;
+  return message.kind === 'receipt' ? message.receipt.sessionId : message.typing.sessionId;
 }
 
 /** The session that the user is in, and is not leaving; the named one, if one is named. Throws `NOT_IN_CHAT`. */
 function sessionOf(user: User, sessionId: string | undefined): LocalSession {
   const { session } = user;
-  if (!session || user.isEnding(session)) throw new ChatError('NOT_IN_CHAT');
-  if (sessionId !== undefined && sessionId !== session.sessionId) throw new ChatError('NOT_IN_CHAT');
+  if (!session || !user.isIn(sessionId) || user.isEnding(session)) throw new ChatError('NOT_IN_CHAT');
   return session;
 }
 

@@ -122,6 +122,11 @@ export class User {
     return { userId: this.userId, nodeId, requestId: ++this.lastRequestId, repeated };
   }
 
+  /** Whether this is the user's session; also if none is named. */
+  isIn(sessionId: string | undefined): boolean {
+    return sessionId === undefined || this.session?.sessionId === sessionId;
+  }
+
   /** Whether a command under way ends this session of the user's. */
   isEnding(session: LocalSession): boolean {
     for (const { ends } of this.leaving) if (ends === 'any' || ends === session) return true;

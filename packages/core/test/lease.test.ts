@@ -398,6 +398,84 @@ describe('Lease', () => {
       expect((await model.renewLease({ nodeId: lease.nodeId, leaseMs })).lapsed).toEqual([]);
     });
 
+    it('of ten dead nodes does not delay the own heartbeat, however slow the store is with it', async () => {
+      for (let i = 0; i < 10; i++) {
+        await model.renewLease({ nodeId: `dead${i}`, leaseMs: 500 });
+        await model.sync(`dead${i}`, [{ userId: `user-${i}`, revision: 1, requestId: 1, state: 'idle' }]);
+      }
+      let underWay = 0;
+      let mostUnderWay = 0;
+      const slowly = async <Reply>(run: () => Promise<Reply>): Promise<Reply> => {
+        mostUnderWay = Math.max(mostUnderWay, ++underWay);
+        await new Promise(resolve => setTimeout(resolve, leaseMs / 2));
+        underWay--;
+        return run();
+      };
+      jest.spyOn(store, 'reap').mockImplementation(node => slowly(() => model.reap(node)));
+      jest.spyOn(store, 'expire').mockImplementation(limit => slowly(() => model.expire(limit)));
+      await lease.start(hooks);
+      const { nodeId } = lease;
+      await beats(4);
+      for (let beat = 0; beat < 24; beat++) {
+        const before = store.renewals;
+        await beats(1);
+        expect(store.renewals).toBe(before + 1);
+        expect(lease.held).toBe(true);
+      }
+      expect([lease.nodeId, mostUnderWay]).toEqual([nodeId, 1]);
+      const { lapsed } = await model.renewLease({ nodeId, leaseMs });
+      expect(lapsed).toEqual([]);
+      // The lease is given back without a timer.
+      jest.mocked(store.reap).mockRestore();
+    });
+
+    it('waits while a renewal is under way, and ends when that took long', async () => {
+      await model.renewLease({ nodeId: 'dead', leaseMs: 500 });
+      for (let i = 0; i < 250; i++) {
+        await model.sync('dead', [{ userId: `user-${i}`, revision: 1, requestId: 1, state: 'idle' }]);
+      }
+      await lease.start(hooks);
+      await beats(3);
+      let answer: (() => void) | undefined;
+      const reap = jest.spyOn(store, 'reap').mockImplementation(async node => {
+        await new Promise<void>(resolve => {
+          answer = resolve;
+        });
+        return model.reap(node);
+      });
+      await beats(1);
+      expect(reap).toHaveBeenCalledTimes(1);
+      const held = store.holdReply('renewLease');
+      await beats(1);
+      await held.came;
+      answer?.();
+      await beats(2);
+      expect(reap).toHaveBeenCalledTimes(1);
+      held.release();
+      await beats(3);
+      expect(reap).toHaveBeenCalledTimes(1);
+      reap.mockRestore();
+      await beats(2);
+      expect((await model.usersOf('dead')).userIds).toHaveLength(0);
+      expect(lease.held).toBe(true);
+    });
+
+    it('that is under way ends with its batch when the node stops', async () => {
+      await model.renewLease({ nodeId: 'dead', leaseMs: 500 });
+      for (let i = 0; i < 250; i++) {
+        await model.sync('dead', [{ userId: `user-${i}`, revision: 1, requestId: 1, state: 'idle' }]);
+      }
+      await lease.start(hooks);
+      await beats(3);
+      const held = store.holdReply('reap');
+      await beats(1);
+      await held.came;
+      const stopped = lease.stop();
+      held.release();
+      await stopped;
+      expect((await model.usersOf('dead')).userIds).toHaveLength(150);
+    });
+
     it('ends the sessions of users who were away for too long', async () => {
       await lease.start(hooks);
       const { nodeId } = lease;
@@ -412,17 +490,19 @@ describe('Lease', () => {
     });
   });
 
-  it('keeps beating when the store goes away while it reaps', async () => {
+  it('keeps beating when it cannot reap, which it tries again after a whole lease', async () => {
     await model.renewLease({ nodeId: 'dead', leaseMs: 500 });
     await lease.start(hooks);
     const reap = jest.spyOn(store, 'reap').mockRejectedValueOnce(new ChatError('UNAVAILABLE'));
-    await beats(4);
-    expect(lease.held).toBe(false);
-    await beats(1);
+    await beats(5);
+    expect(reap).toHaveBeenCalledTimes(1);
     expect(lease.held).toBe(true);
-    // That was an interruption.
-    await beats(4);
+    expect(log).toContain('What fell due in the pool could not be taken over. It will be tried again.');
+    await beats(2);
+    expect(reap).toHaveBeenCalledTimes(1);
+    await beats(2);
     expect(reap.mock.calls.length).toBeGreaterThan(1);
+    expect(store.renewals).toBe(10);
   });
 
   it('is given back at the end, with all that is left of the node', async () => {

@@ -51,18 +51,15 @@ export function describeNodeBus(name: string, open: () => Promise<NodeBusBench>)
       expect(await one.send('n3', chat('hi'))).toBe(false);
     });
 
-    it('carries receipts too', async () => {
+    const from = { userId: 'bob', nodeId: 'n1' };
+    it.each<[what: string, message: RoutedMessage]>([
+      ['receipts', { kind: 'receipt', userId: 'ann', from, receipt: { sessionId: 's1', upTo: 3 } }],
+      ['word of typing', { kind: 'typing', userId: 'ann', from, typing: { sessionId: 's1', typing: true } }],
+      ['word of what was dropped', { kind: 'dropped', userId: 'ann', sessionId: 's1' }],
+    ])('carries %s too', async (_what, message) => {
       const got = await listen(two, 'n2');
-      const receipt: RoutedMessage = { kind: 'receipt', userId: 'ann', receipt: { sessionId: 's1', upTo: 3 } };
-      await one.send('n2', receipt);
-      await eventually(() => expect(got).toEqual([receipt]));
-    });
-
-    it('carries word of typing too', async () => {
-      const got = await listen(two, 'n2');
-      const typing: RoutedMessage = { kind: 'typing', userId: 'ann', typing: { sessionId: 's1', typing: true } };
-      await one.send('n2', typing);
-      await eventually(() => expect(got).toEqual([typing]));
+      await one.send('n2', message);
+      await eventually(() => expect(got).toEqual([message]));
     });
 
     it('keeps the order between two nodes', async () => {

@@ -71,6 +71,53 @@ describe.each(places)('messages between two who can resume, %s', (_where, node) 
   });
 });
 
+describe('a session that a client names', () => {
+  /** Ann, whose chat with bob is over, and who is in one with cid. */
+  const nextChat = async (kind: 'plain' | 'resuming'): Promise<[old: string, now: string]> => {
+    const old = await cluster.pair([one, 'ann'], [two, 'bob'], kind);
+    await one.service.endChat('ann');
+    if (kind === 'plain') one.service.connect('cid');
+    else await one.service.resume('cid', undefined);
+    return [old, await cluster.match([one, 'ann'], [one, 'cid'])];
+  };
+
+  describe.each(['plain', 'resuming'] as const)('that is %s', kind => {
+    it('is the only one in which a message is shown', async () => {
+      const [old, now] = await nextChat(kind);
+      await expect(one.service.send('ann', 'meant for bob', { sessionId: old })).rejects.toMatchObject(notInChat);
+      await expect(one.service.send('ann', 'too', { sessionId: old, seq: 1 })).rejects.toMatchObject(notInChat);
+      await one.service.send('ann', 'meant for cid', { sessionId: now });
+      expect(one.clients.texts('cid')).toEqual(['meant for cid']);
+      expect(two.clients.texts('bob')).toEqual([]);
+    });
+
+    it.each(['skip', 'endChat'] as const)('is the only one that is ended: %s', async command => {
+      const [old, now] = await nextChat(kind);
+      await expect(one.service[command]('ann', old)).rejects.toMatchObject(notInChat);
+      expect(one.service.stateOf('ann')).toEqual({ state: 'paired', sessionId: now });
+      expect(one.clients.of('cid')).toEqual([]);
+      await one.service[command]('ann', now);
+      expect(one.clients.events('cid')).toEqual(['partner_left']);
+      await expect(one.service[command]('ann', now)).rejects.toMatchObject(notInChat);
+    });
+  });
+
+  it('is not ended when it began while the command waited for its turn', async () => {
+    const old = await cluster.pair([one, 'ann'], [two, 'bob']);
+    one.service.connect('cid');
+    await one.service.search('cid');
+    const held = one.store.holdReply('search');
+    const skip = one.service.skip('ann', old);
+    await held.came;
+    const again = Promise.allSettled([one.service.skip('ann', old), one.service.endChat('ann', old)]);
+    held.release();
+    expect(await skip).toMatchObject({ state: 'paired' });
+    expect(await again).toMatchObject([{ reason: notInChat }, { reason: notInChat }]);
+    expect(one.service.stateOf('ann')).toMatchObject({ state: 'paired' });
+    expect(one.clients.events('cid')).toEqual(['matched']);
+  });
+});
+
 it('a message of a plain client that was held up on the way is not shown after later ones', async () => {
   one.service.connect('ann');
   two.service.connect('bob');
@@ -193,14 +240,14 @@ describe.each(places)('messages to a plain client, %s', (_where, node) => {
 
 describe.each(places)('messages of a plain client, %s', (_where, node) => {
   it('have the session and no number, for one who can resume', async () => {
-    const sessionId = await chat(node(), 'resuming');
+    await chat(node(), 'resuming');
     await one.service.endChat('ann');
     await one.service.disconnect('ann');
     one.service.connect('cid');
     await one.service.search('cid');
     const { sessionId: second } = await node().service.search('bob');
-    // Whatever the input says.
-    const sent = await one.service.send('cid', 'hello', { seq: 7, sessionId });
+    // Whatever the input says of a number.
+    const sent = await one.service.send('cid', 'hello', { seq: 7, sessionId: second ?? '' });
     expect(messages(node(), 'bob')).toEqual([{ ...sent, sessionId: second }]);
     expect(receipts(one, 'cid')).toEqual([]);
     await node().service.acknowledge('bob', { sessionId: second ?? '', upTo: 0 });

@@ -1,4 +1,4 @@
-import type { Receipt, ServerEvents, StateReply, Typing } from '@passerby/protocol';
+import type { Place, Receipt, ServerEvents, StateReply, Typing } from '@passerby/protocol';
 import {
   ChatService,
   type Clients,
@@ -93,8 +93,7 @@ export class AnsweringService {
   census = () => this.#service.census();
   connect = (userId: string) => this.#service.connect(userId);
   disconnect = (userId: string, how: 'lost' | 'left' = 'left') => this.#service.disconnect(userId, how);
-  send = (userId: string, text: string, numbering?: { seq: number; sessionId: string }) =>
-    this.#service.send(userId, text, numbering);
+  send = (userId: string, text: string, place?: Place) => this.#service.send(userId, text, place);
   acknowledge = (userId: string, receipt: Receipt) => this.#service.acknowledge(userId, receipt);
   tellTyping = (userId: string, typing: Typing) => this.#service.tellTyping(userId, typing);
   resume = (
@@ -118,13 +117,13 @@ export class AnsweringService {
     return this.#service.stateOf(userId);
   }
 
-  async skip(userId: string): Promise<StateReply> {
-    await this.#service.skip(userId);
+  async skip(userId: string, sessionId?: string): Promise<StateReply> {
+    await this.#service.skip(userId, sessionId);
     return this.#service.stateOf(userId);
   }
 
-  async endChat(userId: string): Promise<StateReply> {
-    await this.#service.endChat(userId);
+  async endChat(userId: string, sessionId?: string): Promise<StateReply> {
+    await this.#service.endChat(userId, sessionId);
     return this.#service.stateOf(userId);
   }
 }

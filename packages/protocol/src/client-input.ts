@@ -3,6 +3,8 @@ import { cleanText } from './clean-text.ts';
 import type { Handshake, Receipt, Typing } from './events.ts';
 import { maxSeq } from './max-seq.ts';
 
+const maxSessionIdLength = 64;
+
 /** The cleaned text of a `message` event, or undefined when the event is not a message that may be passed on. */
 export function parseMessage(input: unknown, maxCharacters: number): string | undefined {
   const text = textOf(input);
@@ -19,24 +21,39 @@ function textOf(input: unknown): string | undefined {
   return typeof text === 'string' ? text : undefined;
 }
 
-const searchOptions = z.record(z.string(), z.unknown()).nullish();
-
-/** Whether the options of a `search` event are acceptable: none, or an object. No option exists yet. */
+/** Whether the options of a `search` event are acceptable: none, or an object. No option exists yet, so none is looked at. */
 export function isSearchOptions(input: unknown): boolean {
-  return searchOptions.safeParse(input).success;
+  if (input === undefined || input === null) return true;
+  if (typeof input !== 'object') return false;
+  const prototype = Object.getPrototypeOf(input);
+  return prototype === Object.prototype || prototype === null;
 }
 
-const numbering = z.object({ seq: z.int().min(1).max(maxSeq), sessionId: z.string().max(64) });
+/** What an event is meant for, as far as it says: a session, and there the number of a message. */
+export interface Place {
+  sessionId?: string;
+  seq?: number;
+}
 
-/** What a resuming client's `message` says of its place, or undefined when it says nothing, or nothing sensible. */
-export function parseNumbering(input: unknown): { seq: number; sessionId: string } | undefined {
-  // Most have none, and an answer that says so with all reasons costs more than everything else about a message.
-  if (typeof input !== 'object' || input === null || !('seq' in input)) return undefined;
-  return numbering.safeParse(input).data;
+const anyPlace: Place = Object.freeze({});
+
+/**
+ * What the input of an event is meant for; undefined when it says so in a way that cannot be understood, such as a number without
+ * its session. By hand and not by a schema, like {@link textOf}.
+ */
+export function parsePlace(input: unknown): Place | undefined {
+  if (typeof input !== 'object' || input === null) return anyPlace;
+  const { sessionId, seq } = input as { sessionId?: unknown; seq?: unknown };
+  if (sessionId === undefined && seq === undefined) return anyPlace;
+  if (typeof sessionId !== 'string' || sessionId.length > maxSessionIdLength) return undefined;
+  if (seq === undefined) return { sessionId };
+  return Number.isInteger(seq) && Number(seq) >= 1 && Number(seq) <= maxSeq
+    ? { sessionId, seq: Number(seq) }
+    : undefined;
 }
 
 const receipt = z.object({
-  sessionId: z.string().max(64),
+  sessionId: z.string().max(maxSessionIdLength),
   upTo: z.int().min(0).max(maxSeq),
   resend: z.boolean().optional(),
   from: z.int().min(1).max(maxSeq).optional(),
@@ -50,7 +67,7 @@ export function parseReceipt(input: unknown): Receipt | undefined {
   return { sessionId, upTo, ...(resend && { resend }), ...(from !== undefined && { from }) };
 }
 
-const typing = z.object({ sessionId: z.string().max(64), typing: z.boolean() });
+const typing = z.object({ sessionId: z.string().max(maxSessionIdLength), typing: z.boolean() });
 
 /** A `typing` event, or undefined when it is not one that may be passed on. */
 export function parseTyping(input: unknown): Typing | undefined {

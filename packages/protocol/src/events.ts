@@ -115,17 +115,21 @@ export type Ack<Reply extends object> =
 type Acknowledge<Reply extends object> = (reply: Ack<Reply>) => void;
 
 /**
- * What a message may look like on the wire. Unknown fields are dropped. A resuming client names the session, and numbers its
- * messages in it from 1.
+ * What a message may look like on the wire. Unknown fields are dropped. In a session that it names it is said, and in no other. A
+ * resuming client always names it, and numbers its messages there from 1; a number without a session is an error.
  */
-export type MessageInput = string | { message: string; seq?: number; sessionId?: string } | { text: string };
+export type MessageInput =
+  | string
+  | { message: string; seq?: number; sessionId?: string }
+  | { text: string; seq?: number; sessionId?: string };
 
 /** The events a client sends. Each takes an acknowledgement as an optional last argument. */
 export interface ClientEvents {
   search: (options?: object | null, acknowledge?: Acknowledge<StateReply>) => void;
   message: (input: MessageInput, acknowledge?: Acknowledge<{ id: string; at: number }>) => void;
-  skip: (acknowledge?: Acknowledge<StateReply>) => void;
-  end_chat: (acknowledge?: Acknowledge<StateReply>) => void;
+  /** With `{ sessionId }` nothing is done unless the user is in that session; the same for `end_chat`. */
+  skip: (meant?: object | null, acknowledge?: Acknowledge<StateReply>) => void;
+  end_chat: (meant?: object | null, acknowledge?: Acknowledge<StateReply>) => void;
   /** Only from resuming clients. Cumulative, so that one for many messages is enough. */
   received: (receipt: Receipt, acknowledge?: Acknowledge<object>) => void;
   /** Best effort. The partner takes it back by itself after 6 s, and at a message: say it again every 3 s while it is true. */

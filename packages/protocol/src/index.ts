@@ -1,9 +1,10 @@
 export { cleanText } from './clean-text.ts';
 export {
   isSearchOptions,
+  type Place,
   parseHandshake,
   parseMessage,
-  parseNumbering,
+  parsePlace,
   parseReceipt,
   parseTyping,
 } from './client-input.ts';

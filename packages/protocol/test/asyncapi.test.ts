@@ -9,7 +9,7 @@ import {
   maxSeq,
   parseHandshake,
   parseMessage,
-  parseNumbering,
+  parsePlace,
   parseReceipt,
   parseTyping,
   type ServerEvents,
@@ -110,9 +110,7 @@ describe('docs/asyncapi.yaml', () => {
       ['search', isSearchOptions, [null, {}, { any: 'thing' }, [], 'x', 1, true]],
       [
         'message',
-        input =>
-          parseMessage(input, 500) !== undefined &&
-          (!Object.hasOwn(Object(input), 'seq') || parseNumbering(input) !== undefined),
+        input => parseMessage(input, 500) !== undefined && parsePlace(input) !== undefined,
         [
           ...['hello', '', ' \n', 'x'.repeat(500), 'x'.repeat(501), '😀'.repeat(500), '😀'.repeat(501)],
           ...[numbered, { message: 'hello', seq: 1 }, { ...numbered, seq: 0 }, { ...numbered, seq: 1.5 }],
@@ -122,9 +120,20 @@ describe('docs/asyncapi.yaml', () => {
             { ...numbered, seq: maxSeq + 1 },
             { ...numbered, seq: '1' },
           ],
+          ...[
+            { message: 'hello', sessionId },
+            { text: 'hello', sessionId: 1 },
+            { text: 'hello', seq: 1 },
+          ],
+          ...[
+            { message: 'hello', sessionId: 'x'.repeat(65) },
+            { message: 'hello', sessionId: null },
+          ],
           ...[{ text: 'hello', from: 'me' }, { text: '' }, { message: 1 }, {}, null, 1, ['hello']],
         ],
       ],
+      ['skip', input => parsePlace(input) !== undefined, [null, {}, { sessionId }, { sessionId: 1 }, { any: 'thing' }]],
+      ['end_chat', input => parsePlace(input) !== undefined, [null, {}, { sessionId }, { sessionId: null }]],
       [
         'received',
         input => parseReceipt(input) !== undefined,

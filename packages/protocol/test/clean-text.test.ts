@@ -18,8 +18,32 @@ describe('cleanText', () => {
     ['HTML stays as it is', '<b onclick="x()">&amp;</b>', '<b onclick="x()">&amp;</b>'],
     ['a joined emoji stays whole', '👩\u200d👩\u200d👧\ufe0f', '👩\u200d👩\u200d👧\ufe0f'],
     ['right-to-left text and its marks stay', '\u200fשלום', '\u200fשלום'],
+    ['of a tower of marks ten stay', `H${'\u0335'.repeat(40)}i`, `H${'\u0335'.repeat(10)}i`],
+    ['and no more if joiners stand between', `H${'\u0335\u200d'.repeat(20)}i`, `H${'\u0335\u200d'.repeat(5)}i`],
+    ['nor of marks that are two each', `q${'\u0344'.repeat(20)}i`, `q${'\u0308\u0301'.repeat(5)}i`],
+    ['nor behind a character that is not composed', `\u0958${'\u0335'.repeat(20)}`, `\u0915${'\u0335'.repeat(10)}`],
   ])('%s', (_why, raw, cleaned) => {
     expect(cleanText(raw, limit)).toBe(cleaned);
+  });
+
+  it.each<[language: string, text: string]>([
+    ['Vietnamese', 'Tiếng Việt: Nguyễn Thị Hường ở Đà Nẵng'],
+    ['Greek with accents', 'ᾧ ἄνθρωποι, ᾗ ᾠδή ΐ ΰ ᾂ'],
+    ['Hebrew with points and accents', 'בְּרֵאשִׁ֖ית בָּרָ֣א אֱלֹהִ֑ים אֵ֥ת הַשָּׁמַ֖יִם וְאֵ֥ת הָאָֽרֶץ׃ שָּֽׁ֖֗'],
+    ['Arabic with marks', 'بِسْمِ ٱللَّهِ ٱلرَّحْمَٰنِ ٱلرَّحِيمِ ۝ مُّبِينٌۭ'],
+    ['Thai', 'น้ำที่นี่ไม่ร้อนเลยครับ ปู่กู้เงินใช้ที่ร้านค้า'],
+    ['Tibetan', 'ཨོཾ་མ་ཎི་པདྨེ་ཧཱུྃ། བརྒྱུད་ ཧྐྵྨླྺྼྻྂ'],
+    ['Hindi', 'नमस्ते, क्या हाल है? र्क्ष्म्य ख़ुशी'],
+    ['Burmese', 'မြန်မာဘာသာ မင်္ဂလာပါ ကြောင့် ဗြုန်းကြွေ့ှို့်း'],
+    ['Khmer', 'ខ្ញុំស្រឡាញ់ភាសាខ្មែរ ស្ត្រី'],
+    ['Tamil and Telugu', 'வணக்கம் ஸ்ரீ క్ష్మ్యో'],
+    ['Korean', '안녕하세요 한글'],
+    ['Mongolian', 'ᠮᠣᠩᠭᠣᠯ\u180b ᠪᠢᠴᠢᠭ᠌'],
+    ['the phonetic alphabet', 'ɛ̃̀ː t̪͡s̪ʰ o̞̽̃̂'],
+    ['emoji', '👩\u200d❤️\u200d💋\u200d👩 👨🏽\u200d🚒 🏴󠁧󠁢󠁳󠁣󠁴󠁿 1️⃣ 🏳️\u200d⚧️ ☺︎'],
+  ])('changes nothing but the form of %s', (_language, text) => {
+    expect(cleanText(text, limit)).toBe(text.normalize('NFC'));
+    expect(cleanText(text.normalize('NFD'), limit)).toBe(text.normalize('NFC'));
   });
 
   it.each<[why: string, raw: string]>([
@@ -71,6 +95,53 @@ describe('cleanText', () => {
       }),
       { numRuns: 3000 },
     );
+  });
+
+  it('normalizes no more than it was given, and only in runs of non-starters as short as UAX #15 has them', () => {
+    const { normalize } = String.prototype;
+    const nfd = (text: string): string => normalize.call(text, 'NFD');
+    // Marks of the classes 1 and 240, around which `normalize` has to sort every other non-starter.
+    const isNonStarter = (character: string) =>
+      nfd(`${character}\u0334`) !== `${nfd(character)}\u0334` ||
+      nfd(`\u0345${character}`) !== `\u0345${nfd(character)}`;
+    const longestRun = (text: string) => {
+      let [longest, run] = [0, 0];
+      for (const character of nfd(text)) {
+        run = isNonStarter(character) ? run + 1 : 0;
+        longest = Math.max(longest, run);
+      }
+      return longest;
+    };
+    expect(
+      ['a', '\u0915', '\u093f', '\u0334', '\u0345', '\u0301', '\u05b4', '\u3099', '\u{1d165}'].map(isNonStarter),
+    ).toEqual([false, false, false, true, true, true, true, true, true]);
+    const given: string[] = [];
+    const spy = jest.spyOn(String.prototype, 'normalize').mockImplementation(function (this: string, form?: string) {
+      given.push(String(this));
+      return normalize.call(this, form);
+    });
+    const marks = fc.string({
+      unit: fc.constantFrom(
+        ...'\u0300\u0301\u0334\u0344\u0345\u0f73\u0f81\u05b4\u064b\u0e38\u200d\ufe0f\u034f\u0000\u202e\u{1d165}\u1f82\u0ccb',
+      ),
+      minLength: 20,
+      maxLength: 150,
+    });
+    const any = fc.string({ unit: 'binary', maxLength: 40 });
+    fc.assert(
+      fc.property(fc.array(fc.oneof(marks, any), { maxLength: 8 }), parts => {
+        const raw = parts.join('');
+        given.length = 0;
+        const cleaned = cleanText(raw, limit);
+        const steps = given.slice();
+        expect(steps.length).toBeLessThanOrEqual(1);
+        expect(steps.join('').length).toBeLessThanOrEqual(Math.min(raw.length, 4 * limit));
+        expect(Math.max(0, ...steps.map(longestRun))).toBeLessThanOrEqual(30);
+        if (cleaned !== undefined) expect(cleanText(cleaned, limit)).toBe(cleaned);
+      }),
+      { numRuns: 500 },
+    );
+    spy.mockRestore();
   });
 
   it('loses nothing of an ordinary text', () => {

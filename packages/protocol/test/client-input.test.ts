@@ -3,8 +3,9 @@ import {
   errorTexts,
   isSearchOptions,
   maxSeq,
+  parseHandshake,
   parseMessage,
-  parseNumbering,
+  parsePlace,
   parseReceipt,
   parseTyping,
 } from '../src/index.ts';
@@ -123,6 +124,71 @@ describe('parseTyping', () => {
   });
 });
 
+describe('parsePlace', () => {
+  it.each<[why: string, input: unknown, place: object]>([
+    ['nothing', undefined, {}],
+    ['a text', 'hello', {}],
+    ['an object that names nothing', { message: 'hello' }, {}],
+    ['a session', { message: 'hello', sessionId: 's' }, { sessionId: 's' }],
+    ['a session with a number', { sessionId: 's', seq: 3, more: 1 }, { sessionId: 's', seq: 3 }],
+    ['a prototype only', json('{"__proto__":{"seq":"x"}}'), {}],
+  ])('takes %s', (_why, input, place) => {
+    expect(parsePlace(input)).toEqual(place);
+  });
+
+  it.each<[why: string, input: unknown]>([
+    ['a number without its session', { seq: 1 }],
+    ['null as session', { sessionId: null }],
+    ['a number as session', { sessionId: 5 }],
+    ['a long session', { sessionId: 's'.repeat(65) }],
+    ['an object as session', { sessionId: { toString: () => 's' } }],
+    ['a list as session', { sessionId: ['s'] }],
+    ['a text as number', { sessionId: 's', seq: '1' }],
+    ['null as number', { sessionId: 's', seq: null }],
+    ['zero', { sessionId: 's', seq: 0 }],
+    ['a fraction', { sessionId: 's', seq: 1.5 }],
+    ['no number at all', { sessionId: 's', seq: Number.NaN }],
+    ['a list as number', { sessionId: 's', seq: [1] }],
+  ])('refuses %s', (_why, input) => {
+    expect(parsePlace(input)).toBeUndefined();
+  });
+});
+
+describe('an object of many keys', () => {
+  const parsers = {
+    search: isSearchOptions,
+    message: (input: unknown) => [parseMessage(input, limit), parsePlace(input)],
+    received: parseReceipt,
+    typing: parseTyping,
+    handshake: parseHandshake,
+  };
+
+  it.each(Object.entries(parsers))('is not walked to understand %s', (_event, parse) => {
+    const asked: string[] = [];
+    const input = new Proxy(
+      { message: 'x', sessionId: 's', upTo: 1, typing: true, resume: true },
+      {
+        ownKeys(target) {
+          asked.push('keys');
+          return Reflect.ownKeys(target);
+        },
+        getOwnPropertyDescriptor(target, key) {
+          asked.push('descriptor');
+          return Reflect.getOwnPropertyDescriptor(target, key);
+        },
+        get(target, key) {
+          asked.push(String(key));
+          return Reflect.get(target, key);
+        },
+      },
+    );
+    expect(parse(input)).toBeTruthy();
+    expect(asked).not.toContain('keys');
+    expect(asked).not.toContain('descriptor');
+    expect(asked.length).toBeLessThan(12);
+  });
+});
+
 describe('the numbers of messages', () => {
   it('end where every number still has a next one', () => {
     expect(maxSeq).toBeLessThan(2 ** 52);
@@ -132,7 +198,7 @@ describe('the numbers of messages', () => {
       [maxSeq + 1, false],
       [2 ** 53 - 1, false],
     ] as const) {
-      expect(parseNumbering({ seq, sessionId }) !== undefined).toBe(isTaken);
+      expect(parsePlace({ seq, sessionId }) !== undefined).toBe(isTaken);
       expect(parseReceipt({ sessionId, upTo: seq }) !== undefined).toBe(isTaken);
       expect(parseReceipt({ sessionId, upTo: 1, from: seq }) !== undefined).toBe(isTaken);
     }

@@ -16,7 +16,14 @@ import { decodeChange, type EncodedChange } from './user-change-codec.ts';
  * can run side by side. Fields that a node does not know are ignored, and need no new version; a new kind needs the next
  * number, as nodes before it do not look at the kind of what has a number that they know.
  */
-const versions: Record<NodeMessage['kind'] | 'batch', number> = { chat: 1, receipt: 1, change: 1, typing: 2, batch: 2 };
+const versions: Record<Exclude<NodeMessage['kind'], 'unreadable'> | 'batch', number> = {
+  chat: 1,
+  receipt: 1,
+  change: 1,
+  typing: 2,
+  batch: 2,
+  dropped: 3,
+};
 
 /** A message as it is sent. */
 type SentMessage = { v?: number } & (RoutedMessage | { kind: 'change'; change: EncodedChange });
@@ -107,12 +114,15 @@ export class RedisNodeBus implements NodeBus {
   }
 
   #receiveJson(json: string): void {
+    let whole: SentMessage | { kind: 'batch'; v?: number; messages: SentMessage[] } | undefined;
     try {
-      const whole = JSON.parse(json);
-      if (whole.kind !== 'batch' || whole.v !== versions.batch) this.#receive(whole);
+      whole = JSON.parse(json);
+      if (whole?.kind !== 'batch') this.#receive(whole as SentMessage);
+      else if (whole.v !== versions.batch) this.#tellOfVersion(whole.v);
       else for (const message of whole.messages) this.#receive(message);
     } catch (error) {
       this.#tellOfUnusable(error);
+      if (whole === undefined) this.#listener?.receive({ kind: 'unreadable', userId: undefined });
     }
   }
 
@@ -120,14 +130,18 @@ export class RedisNodeBus implements NodeBus {
   #receive(sent: SentMessage): void {
     try {
       const { v, ...message } = sent;
-      if (v === undefined || v !== versions[message.kind]) this.#tellOfVersion(v);
-      else
+      if (v !== undefined && v === versions[message.kind]) {
         this.#listener?.receive(
           message.kind === 'change' ? { ...message, change: decodeChange(message.change) } : message,
         );
+        return;
+      }
+      this.#tellOfVersion(v);
     } catch (error) {
       this.#tellOfUnusable(error);
     }
+    // Messages are lost, and clients send them again. What a change told must be asked for.
+    if (sent?.kind === 'change') this.#listener?.receive({ kind: 'unreadable', userId: userIdOf(sent.change) });
   }
 
   #tellOfUnusable(error: unknown): void {
@@ -142,4 +156,9 @@ export class RedisNodeBus implements NodeBus {
       'Another node sends messages of a version that this node does not know. They are dropped.',
     );
   }
+}
+
+/** Whom a change is about, if that can be read. */
+function userIdOf(change: Partial<EncodedChange> | null | undefined): string | undefined {
+  return typeof change?.userId === 'string' ? change.userId : undefined;
 }

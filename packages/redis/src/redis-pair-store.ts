@@ -31,23 +31,34 @@ const lateMs = 1000;
 /** Replies of Redis that say that it did not carry out a command, and that may be another one a moment later. */
 const passing = /^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|LATE) /;
 
+export interface RedisPairStoreOptions {
+  /**
+   * A connection that does nothing but renew the lease, so that a renewal never waits behind a thousand commands. Left out: the
+   * one of the commands. Whoever gives one doubts when the other one was gone.
+   */
+  renewals?: Redis;
+  /** Is told how long a script took, for each user whom it served, in seconds, the way to Redis included. */
+  scriptTime?(script: string, seconds: number): void;
+}
+
 /** {@link PairStore} in Redis: each method is one Lua script. */
 export class RedisPairStore implements PairStore {
   /** The node's idea of Redis's clock is late by at most the time of one reply. */
   readonly settleMs = lateMs + 1000;
   readonly #redis: Redis;
+  readonly #renewals: Redis;
   readonly #searches: TurnBatch<string[]>;
   readonly #leaves: TurnBatch<string[]>;
   readonly #keys: ReturnType<typeof poolKeys>;
   readonly #channels: string;
-  readonly #scriptTime: ((script: string, seconds: number) => void) | undefined;
+  readonly #scriptTime: RedisPairStoreOptions['scriptTime'];
   /** Redis's clock less that of `performance.now()`, in ms; known after the first renewal. */
   #clockOffsetMs = Number.POSITIVE_INFINITY;
 
-  /** @param scriptTime is told how long a script took, for each user whom it served, in seconds, the way to Redis included */
-  constructor(redis: Redis, location: PoolLocation, scriptTime?: (script: string, seconds: number) => void) {
-    defineScripts(redis);
+  constructor(redis: Redis, location: PoolLocation, { renewals = redis, scriptTime }: RedisPairStoreOptions = {}) {
+    for (const each of new Set([redis, renewals])) defineScripts(each);
     this.#redis = redis;
+    this.#renewals = renewals;
     this.#searches = new TurnBatch((nodeId, args) =>
       redis.searchPartner(...this.#registry(nodeId), randomInteger(), ...args),
     );
@@ -121,29 +132,29 @@ export class RedisPairStore implements PairStore {
   async renewLease(lease: { nodeId: string; leaseMs: number; epoch?: string }): Promise<LeaseRenewal> {
     const { nodeId, leaseMs, epoch = '' } = lease;
     const newEpoch = randomBytes(6).toString('base64url');
+    const call = () => {
+      const args = [nodeId, leaseMs, epoch, newEpoch, randomInteger(), this.#notAfter];
+      return this.#renewals.renewLease(...this.#leaseKeys, ...args);
+    };
     // Not tried again: a heartbeat follows, and a late answer would be mistaken for a prompt one.
-    const [current, nowMs, due, waitingFacts, ...lapsed] = await this.#run(
-      'renew-lease',
-      nodeId,
-      () =>
-        this.#redis.renewLease(...this.#leaseKeys, nodeId, leaseMs, epoch, newEpoch, randomInteger(), this.#notAfter),
-      once,
-    ).catch(error => {
-      // It was answered, so it did not wait for long: Redis's clock is another one now, and the next renewal tells it.
-      if (error.cause instanceof ReplyError && error.cause.message.startsWith('LATE ')) {
-        this.#clockOffsetMs = Number.POSITIVE_INFINITY;
-      }
-      // Perhaps only the answers do not come: then the lease must not be prolonged for longer by what cannot hear of it.
-      const isSilent = this.#redis.status === 'ready' && !(error.cause instanceof ReplyError);
-      if (isSilent && !(error instanceof LeaseLost)) this.#redis.disconnect(true);
-      throw error;
-    });
+    const [current, nowMs, due, waitingFacts, ...lapsed] = await this.#run('renew-lease', nodeId, call, once).catch(
+      error => {
+        // It was answered, so it did not wait for long: Redis's clock is another one now, and the next renewal tells it.
+        if (error.cause instanceof ReplyError && error.cause.message.startsWith('LATE ')) {
+          this.#clockOffsetMs = Number.POSITIVE_INFINITY;
+        }
+        // Perhaps only the answers do not come: then the lease must not be prolonged for longer by what cannot hear of it.
+        const isSilent = this.#renewals.status === 'ready' && !(error.cause instanceof ReplyError);
+        if (isSilent && !(error instanceof LeaseLost)) this.#renewals.disconnect(true);
+        throw error;
+      },
+    );
     this.#clockOffsetMs = nowMs - performance.now();
     return { epoch: current, lapsed, due, waitingFacts };
   }
 
   async releaseLease(nodeId: string): Promise<void> {
-    await this.#run('renew-lease', nodeId, () => this.#redis.renewLease(...this.#leaseKeys, nodeId, 0, '', ''));
+    await this.#run('renew-lease', nodeId, () => this.#renewals.renewLease(...this.#leaseKeys, nodeId, 0, '', ''));
   }
 
   reap({ nodeId, limit, graceMs }: { nodeId: string; limit: number; graceMs: number }): Promise<number> {

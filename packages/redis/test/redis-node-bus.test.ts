@@ -52,7 +52,9 @@ describe('RedisNodeBus', () => {
     const wrong = { v: 1, kind: 'change', change: { state: 'x' } };
     await publish(JSON.stringify({ v: 2, kind: 'batch', messages: [null, wrong, { v: 1, ...message }] }));
     await bus.send('n1', message);
-    await eventually(() => expect(got).toEqual([message, message]));
+    // What a change told, and of whom, is not known; but nothing of it is kept silent.
+    const unreadable = { kind: 'unreadable', userId: undefined };
+    await eventually(() => expect(got).toEqual([unreadable, unreadable, message, message]));
     expect(warnings).toEqual(Array(5).fill('A message from another node could not be used. It was dropped.'));
   });
 
@@ -66,11 +68,26 @@ describe('RedisNodeBus', () => {
     await publish(JSON.stringify({ kind: 'of the future', userId: 'ann' }));
     await publish(JSON.stringify({ v: 1, kind: 'change', change, later: true }));
     await bus.send('n1', message);
+    const unreadable = { kind: 'unreadable', userId: 'ann' };
     const known = { kind: 'change', change: { userId: 'ann', revision: 1, state: 'idle' }, later: true };
-    await eventually(() => expect(got).toEqual([known, message]));
+    await eventually(() => expect(got).toEqual([unreadable, unreadable, known, message]));
     expect(warnings).toEqual([
       'Another node sends messages of a version that this node does not know. They are dropped.',
     ]);
+  });
+
+  it('says of a change that could not be taken that it could not, and takes what follows', async () => {
+    const { bus, publish } = await openBus();
+    const got: NodeMessage[] = [];
+    const receive = (each: NodeMessage) => {
+      if (each.kind === 'change') throw new Error('not now');
+      got.push(each);
+    };
+    await bus.listen('n1', { receive, missed: () => undefined });
+    await publish(JSON.stringify({ v: 1, kind: 'change', change: { userId: 'ann', revision: 1, state: 'i' } }));
+    await publish(JSON.stringify({ v: 1, kind: 'unreadable', userId: 'not for others to say' }));
+    await bus.send('n1', message);
+    await eventually(() => expect(got).toEqual([{ kind: 'unreadable', userId: 'ann' }, message]));
   });
 
   it('sends what goes to a node in one turn of the event loop together, marked with its version', async () => {
@@ -95,7 +112,14 @@ describe('RedisNodeBus', () => {
     subscriber.on('message', (_, text: string) => texts.push(JSON.parse(text)));
     const typing: RoutedMessage = { kind: 'typing', userId: 'ann', typing: { sessionId: 's1', typing: true } };
     await bus.send('n1', typing);
-    await eventually(() => expect(texts).toEqual([{ v: 2, ...typing }]));
+    const dropped: RoutedMessage = { kind: 'dropped', userId: 'ann', sessionId: 's1' };
+    await bus.send('n1', dropped);
+    await eventually(() =>
+      expect(texts).toEqual([
+        { v: 2, ...typing },
+        { v: 3, ...dropped },
+      ]),
+    );
   });
 
   it('says that it may have missed something once it receives again after a gap', async () => {
