@@ -31,9 +31,9 @@ export function cleanText(raw: string, maxCharacters: number): string | undefine
   const bounded = raw.toWellFormed().replace(lineBreaks, '\n').replace(unwanted, '').replace(stacked, lower);
   // Once more: what cannot be composed has become several marks. A part of a text in form NFC is in form NFC.
   const text = bounded.normalize('NFC').replace(stacked, lower).trim();
-  if (!visible.test(text)) return undefined;
-  if (text.length > maxCharacters && [...text].length > maxCharacters) return undefined;
-  return text;
+  if (text.length > 2 * maxCharacters || (text.length > maxCharacters && [...text].length > maxCharacters))
+    return undefined;
+  return visible.test(text) ? text : undefined;
 }
 
 function lower(stack: string): string {
