@@ -14,7 +14,7 @@ export interface AcceptConnectionsOptions extends SocketEventsOptions {
 
 /** Makes each connection that the limits allow a user, until it closes: a new one, or one who resumes. */
 export function acceptConnections(io: ChatServer, options: AcceptConnectionsOptions): void {
-  const { service, clients, limits, metrics, log, addressOf, greet } = options;
+  const { service, clients, limits, overload, metrics, log, addressOf, greet } = options;
 
   const count = async (socket: ChatSocket): Promise<void> => {
     // Before anything that the client chose is counted: Redis remembers what it counts.
@@ -25,7 +25,8 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
   };
 
   io.use((socket, next) => {
-    count(socket).then(
+    const counted = overload.turn().then(() => count(socket));
+    counted.then(
       () => next(),
       error => {
         const { code, message, retryAfterMs } = error instanceof ChatError ? error : new ChatError('UNAVAILABLE');

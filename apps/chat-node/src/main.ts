@@ -13,12 +13,17 @@ import { AdapterConnection } from './adapter-connection.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { clientAddress } from './client-address.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
+import { keepDoor } from './door.ts';
 import { drain } from './drain.ts';
 import { createHttpApp } from './http-app.ts';
+import { LoadWatch } from './load-watch.ts';
 import { Metrics } from './metrics.ts';
+import { Overload } from './overload.ts';
 import { OwnStatus } from './own-status.ts';
 import { PoolWatch } from './pool-watch.ts';
+import { putOffConnections } from './put-off-connections.ts';
 import { rateLimits } from './rate-limits.ts';
+import { shedUsers } from './shed-users.ts';
 import { SocketClients } from './socket-clients.ts';
 import { createSocketServer } from './socket-server.ts';
 
@@ -26,6 +31,12 @@ import { createSocketServer } from './socket-server.ts';
 const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 /** How long a node that stops may take to tell Redis about its users, in ms. */
 const leaveWithinMs = 5000;
+/**
+ * So many connections wait in the kernel while the node is busy; /proc/sys/net/core/somaxconn may be less, and then counts. As
+ * many as a node takes in a moment: each turn of the event loop accepts all that wait, and more would make it a long one. The
+ * kernel leaves the others unanswered, which costs nothing, and they ask again by themselves after a second.
+ */
+const backlog = 256;
 /** How long it then waits for its clients to close their side, in ms. */
 const farewellMs = 1000;
 
@@ -71,6 +82,20 @@ async function run(config: Config): Promise<void> {
   const service = new ChatService({ store, bus, clients, lease, meter: metrics, log });
   // Without its subscriber a node would pair users and not hear of it.
   const isReady = () => !stopping && service.ready && subscriber.status === 'ready';
+  const overload = new Overload({
+    putOff: what => {
+      load.care();
+      metrics.putOff(what);
+    },
+    shed: share =>
+      log.warn(
+        { share, closed: shedUsers({ service, clients, full: share }) },
+        'Memory is nearly full. Connections are ended.',
+      ),
+  });
+  keepDoor(http, () => metrics.putOff('drop'));
+  putOffConnections(io, overload);
+  const load = new LoadWatch(load => overload.look(load));
   const watch = new PoolWatch({
     board: new RedisStatusBoard(redis, location),
     outbox: new RedisOutbox(redis, location),
@@ -79,6 +104,7 @@ async function run(config: Config): Promise<void> {
   });
   const app = createHttpApp({
     isReady,
+    isOverloaded: () => overload.overloaded,
     metrics,
     pageFolder: folderOf('@passerby/web/dist/index.html'),
     ...(config.ADMIN_TOKEN && {
@@ -88,12 +114,14 @@ async function run(config: Config): Promise<void> {
       },
     }),
   });
-  metrics.observe(service, lease, isReady);
+  metrics.observe(service, lease, () => isReady() && !overload.overloaded);
+  metrics.observeOverload(overload);
   metrics.observePool(() => watch.known);
   acceptConnections(io, {
     service,
     clients,
     limits: rateLimits(config, redis),
+    overload,
     addressOf: clientAddress(config.TRUST_PROXY),
     metrics,
     log,
@@ -122,6 +150,7 @@ async function run(config: Config): Promise<void> {
   };
   for (const signal of stopSignals) process.once(signal, () => void (stopping || stop(signal)));
 
+  load.start();
   await listen(http, config);
   log.info({ port: (http.address() as AddressInfo).port }, 'Listening.');
   await Promise.all([whenReady(redis, 5000), whenReady(subscriber, 5000)]);
@@ -135,7 +164,7 @@ function folderOf(file: string): string {
 }
 
 async function listen(http: Server, { PORT, HOST }: Config): Promise<void> {
-  http.listen(PORT, HOST || undefined);
+  http.listen({ port: PORT, backlog, ...(HOST && { host: HOST }) });
   try {
     await once(http, 'listening');
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { ChatService, Lease, Meter, NodeStatus } from '@passerby/core';
 import type { ErrorCode } from '@passerby/protocol';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Deferrable, Overload } from './overload.ts';
 import type { PoolReport } from './pool-watch.ts';
 
 /** So many waits are remembered, and for so long, in ms: from all nodes together, enough to tell what is usual now. */
@@ -17,6 +18,11 @@ export class Metrics implements Meter {
   readonly #messages = this.#counter('passerby_messages_total', 'Messages passed on, by route.', ['route']);
   readonly #dropped = this.#counter('passerby_messages_dropped_total', 'Messages that came after their session ended.');
   readonly #errors = this.#counter('passerby_errors_total', 'Errors that clients got, by code.', ['code']);
+  readonly #putOff = this.#counter(
+    'passerby_put_off_total',
+    'What was refused for now, as the node had too much to do.',
+    ['what'],
+  );
   readonly #scripts = new Histogram({
     name: 'passerby_script_seconds',
     help: 'Time of a Lua script, from the call to the reply, for each user whom it served.',
@@ -48,6 +54,11 @@ export class Metrics implements Meter {
 
   errorSent(code: ErrorCode): void {
     this.#errors.inc({ code });
+  }
+
+  /** @param what `drop`: a TCP connection that was hung up on without an answer */
+  putOff(what: Deferrable | 'drop'): void {
+    this.#putOff.inc({ what });
   }
 
   /** What has been counted so far. */
@@ -90,6 +101,25 @@ export class Metrics implements Meter {
     gauge('passerby_ready', '1 if this node can take users.', function () {
       this.set(isReady() ? 1 : 0);
     });
+  }
+
+  /** Adds what the node can bear. */
+  observeOverload(overload: Overload): void {
+    const gauge = (name: string, help: string, value: () => number) =>
+      new Gauge({
+        name: `passerby_${name}`,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.set(value());
+        },
+      });
+    gauge('overloaded', '1 while it sends new users elsewhere.', () => Number(overload.overloaded));
+    gauge(
+      'connection_pace',
+      'Connections a second that it would take at the most.',
+      () => overload.connectionsPerSecond,
+    );
   }
 
   /** Adds what is known of the whole pool: every node says the same, so it is not to be added up. */

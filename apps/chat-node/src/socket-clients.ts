@@ -1,8 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clients } from '@passerby/core';
 import { errorTexts, type ServerEvents } from '@passerby/protocol';
 import { cutOffIfStalled } from './cut-off-if-stalled.ts';
 import { sendEvent } from './send-event.ts';
 import type { ChatServer, ChatSocket } from './socket-server.ts';
+
+/** So many connections are closed at a time when all are, and so often, in ms: 2,500 a second. */
+const sliceOf = 50;
+const sliceEveryMs = 20;
 
 /** {@link Clients} over Socket.IO: which socket is whose. */
 export class SocketClients implements Clients {
@@ -47,6 +52,14 @@ export class SocketClients implements Clients {
 
   closeAll(): void {
     this.#sockets.clear();
-    for (const socket of this.#io.sockets.sockets.values()) socket.conn.close();
+    void this.#closeInSlices([...this.#io.sockets.sockets.values()]);
+  }
+
+  /** Apart, so that others have their turn meanwhile, and clients do not all come back in the same moment. */
+  async #closeInSlices(sockets: ChatSocket[]): Promise<void> {
+    for (const [i, socket] of sockets.entries()) {
+      if (i % sliceOf === sliceOf - 1) await delay(sliceEveryMs);
+      socket.conn.close();
+    }
   }
 }

@@ -11,6 +11,7 @@ import {
 import type { Logger } from 'pino';
 import { cutOffIfStalled } from './cut-off-if-stalled.ts';
 import type { Metrics } from './metrics.ts';
+import type { Overload } from './overload.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { sendEvent } from './send-event.ts';
 import type { ChatSocket } from './socket-server.ts';
@@ -26,6 +27,7 @@ type Action = (userId: string) => Promise<() => object>;
 export interface SocketEventsOptions {
   service: ChatService;
   limits: RateLimits;
+  overload: Pick<Overload, 'ask' | 'turn'>;
   metrics: Metrics;
   log: Logger;
   maxMessageCharacters: number;
@@ -109,9 +111,11 @@ class SocketEvents {
       case 'typing':
         return this.#typing(input);
       case 'search':
-        return this.#request(isSearchOptions(input) ? userId => service.search(userId) : () => fail('INVALID_INPUT'));
+        return this.#request(
+          isSearchOptions(input) ? userId => this.#seek('search', userId) : () => fail('INVALID_INPUT'),
+        );
       case 'skip':
-        return this.#request(userId => service.skip(userId));
+        return this.#request(userId => this.#seek('skip', userId));
       case 'end_chat':
         return this.#request(userId => service.endChat(userId));
       default:
@@ -157,6 +161,18 @@ class SocketEvents {
       // Read in the moment of the answer: a match may come first, and `waiting` after `matched` would mislead the client.
       return () => service.stateOf(userId);
     };
+  }
+
+  /** Looks for a partner, unless the node has too much to do: then those go on who are in a chat. */
+  async #seek(how: 'search' | 'skip', userId: string): Promise<void> {
+    const { service, overload } = this.#options;
+    const { state } = service.stateOf(userId);
+    // Who waits already costs nothing, and who is in a chat has it answered that way.
+    if (how === 'search' && state !== 'idle') return service.search(userId);
+    const retryAfterMs = overload.ask(state === 'paired' ? 'skip' : 'search');
+    if (retryAfterMs > 0) throw new ChatError('UNAVAILABLE', { retryAfterMs });
+    await overload.turn();
+    await service[how](userId);
   }
 
   #answer(acknowledge: ((reply: Ack<object>) => void) | undefined, reply: Ack<object>): void {

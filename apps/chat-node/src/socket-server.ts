@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { ClientEvents, ServerEvents } from '@passerby/protocol';
 import { Server, type Socket } from 'socket.io';
+import { FairWebSocketServer } from './fair-web-socket-server.ts';
 
 export type ChatServer = Server<ClientEvents, ServerEvents>;
 export type ChatSocket = Socket<ClientEvents, ServerEvents>;
@@ -26,6 +27,7 @@ export function createSocketServer(http: HttpServer, { allowedOrigins, isOpen }:
     pingInterval: 10_000,
     pingTimeout: 10_000,
     connectTimeout: 10_000,
+    wsEngine: FairWebSocketServer,
     cors: { origin: allowedOrigins.includes('*') ? true : allowedOrigins },
     // Engine.IO itself checks no origin when a WebSocket opens.
     allowRequest: (request, decide) => {

@@ -1,0 +1,109 @@
+import type { Load } from './load-watch.ts';
+import { Pace, type Rank } from './pace.ts';
+import { Slices } from './slices.ts';
+
+/** What can be put off: a new connection, one that says that it comes back, a search of an idle user, and one's next partner. */
+export type Deferrable = 'connection' | 'return' | 'search' | 'skip';
+
+export interface OverloadOptions {
+  /** Is told what was put off. */
+  putOff: (what: Deferrable) => void;
+  /** Memory is nearly full: ends connections, of users in chats last. @param share how full it is, from 0 to 1 */
+  shed: (share: number) => void;
+}
+
+/** The event loop may be late by this much, in ms: whoever is in a chat hardly notices it. */
+const boundMs = 10;
+/** Who is late and not busy either waits for the machine, and could not do better with less to do. */
+const boundBusy = 0.85;
+/** Shares of memory: from here on no connections are taken, and from there on some are ended. */
+const memoryFull = 0.85;
+const memoryShed = 0.9;
+/** The node says that it is overloaded when something has been put off for this long, or was late by so much, in ms. */
+const sayAfterMs = 1000;
+const saidLateMs = 200;
+/** And says so until this long after the last time, in ms. */
+const calmMs = 3000;
+/** Nothing put off for longer than this interrupts it, in ms. */
+const pauseMs = 500;
+
+/**
+ * Decides what a node does now that it could do later: it serves those who are in a chat, and puts off those who are not as far
+ * as it must. Times are on the clock of `performance.now()`.
+ */
+export class Overload {
+  readonly #options: OverloadOptions;
+  readonly #slices = new Slices();
+  readonly #connections: Pace;
+  readonly #searches: Pace;
+  readonly #now: () => number;
+  #load: Load = { delayMs: 0, busy: 0, memory: 0, collections: 0 };
+  #since = 0;
+  #lastAt = Number.NEGATIVE_INFINITY;
+  #saysSo = false;
+  #shedAt = 0;
+
+  constructor(options: OverloadOptions, now: () => number = () => performance.now()) {
+    this.#options = options;
+    this.#now = now;
+    this.#connections = new Pace({ start: 500, least: 10, most: 20_000 }, now());
+    this.#searches = new Pace({ start: 1000, least: 20, most: 50_000 }, now());
+  }
+
+  /** Whether new users should rather go elsewhere: not for a moment's burden, and not until some time after it. */
+  get overloaded(): boolean {
+    if (this.#saysSo && this.#now() - this.#lastAt > calmMs) this.#saysSo = false;
+    return this.#saysSo;
+  }
+
+  /** How many connections a second it takes at the most, at present. */
+  get connectionsPerSecond(): number {
+    return this.#connections.perSecond;
+  }
+
+  /** Whether there is more to do than it can. */
+  get isBehind(): boolean {
+    return this.#load.delayMs > boundMs && this.#load.busy > boundBusy;
+  }
+
+  /** Asks for leave. @returns 0, or after how many ms it makes sense to ask again */
+  ask(what: Deferrable): number {
+    const now = this.#now();
+    const isConnection = what === 'connection' || what === 'return';
+    const rank: Rank = what === 'return' || what === 'skip' ? 'first' : 'later';
+    const pace = isConnection ? this.#connections : this.#searches;
+    const full = isConnection && this.#load.memory > memoryFull;
+    const waitMs = full ? Math.round(fullWaitMs * (0.5 + Math.random())) : pace.take(rank, now);
+    if (waitMs === 0) return 0;
+    this.#burdened(now);
+    this.#options.putOff(what);
+    return waitMs;
+  }
+
+  /** Resolves when it is the turn of something that can wait: little of that is done in one turn of the event loop. */
+  turn(): Promise<void> {
+    return new Promise(resolve => this.#slices.run(resolve));
+  }
+
+  /** Takes a look at the load. To be called often. */
+  look(load: Load): void {
+    const now = this.#now();
+    this.#load = { ...load };
+    this.#connections.adapt(this.isBehind, now);
+    this.#searches.adapt(this.isBehind, now);
+    if ((this.isBehind && load.delayMs > saidLateMs) || load.memory > memoryFull) this.#burdened(now);
+    // Once for each collection: only the next one tells what it was good for.
+    if (load.memory > memoryShed && load.collections !== this.#shedAt) {
+      this.#shedAt = load.collections;
+      this.#options.shed(load.memory);
+    }
+  }
+
+  #burdened(now: number): void {
+    if (now - this.#lastAt > pauseMs) this.#since = now;
+    this.#lastAt = now;
+    this.#saysSo ||= now - this.#since > sayAfterMs;
+  }
+}
+
+const fullWaitMs = 5000;
