@@ -3,10 +3,11 @@ import { getHeapStatistics } from 'node:v8';
 
 /** What a node has to bear. */
 export interface Load {
-  /** By how much the event loop is late, in ms, smoothed. */
+  /**
+   * By how much the event loop is late because of what this process does, in ms, smoothed. What it waits for a machine that does
+   * other things is not in it: with less to do it would wait as long.
+   */
   delayMs: number;
-  /** The share of the time in which the event loop was busy, from 0 to 1, smoothed. */
-  busy: number;
   /** The share of its memory that was in use after the last full garbage collection, from 0 to 1. */
   memory: number;
   /** How many full garbage collections there have been: `memory` is news when this has changed. */
@@ -27,8 +28,9 @@ const usableShare = 0.9;
 export class LoadWatch {
   readonly #look: (load: Load) => void;
   readonly #collections = new PerformanceObserver(list => this.#collected(list.getEntries() as { detail?: unknown }[]));
-  readonly load: Load = { delayMs: 0, busy: 0, memory: 0, collections: 0 };
-  #used = performance.eventLoopUtilization();
+  readonly load: Load = { delayMs: 0, memory: 0, collections: 0 };
+  #lookedAt = 0;
+  #cpu = process.cpuUsage();
   #timer: NodeJS.Timeout | undefined;
   #dueAt = 0;
   #caredAt = Number.NEGATIVE_INFINITY;
@@ -68,12 +70,13 @@ export class LoadWatch {
   }
 
   #now(): void {
-    const lateMs = Math.max(0, performance.now() - this.#dueAt - 1);
-    const used = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(used, this.#used);
-    this.#used = used;
+    const now = performance.now();
+    const cpu = process.cpuUsage();
+    const cpuMs = (cpu.user + cpu.system - this.#cpu.user - this.#cpu.system) / 1000;
+    const lateMs = Math.max(0, now - this.#dueAt - 1) * Math.min(1, cpuMs / (now - this.#lookedAt));
+    this.#cpu = cpu;
+    this.#lookedAt = now;
     this.load.delayMs += (lateMs - this.load.delayMs) * weight;
-    this.load.busy += (utilization - this.load.busy) * weight;
     this.#look(this.load);
     this.#next();
   }

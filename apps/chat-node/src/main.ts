@@ -93,7 +93,11 @@ async function run(config: Config): Promise<void> {
         'Memory is nearly full. Connections are ended.',
       ),
   });
-  keepDoor(http, () => metrics.putOff('drop'));
+  keepDoor(http, () => {
+    load.care();
+    overload.dropped();
+    metrics.putOff('drop');
+  });
   putOffConnections(io, overload);
   const load = new LoadWatch(load => overload.look(load));
   const watch = new PoolWatch({

@@ -14,8 +14,6 @@ export interface OverloadOptions {
 
 /** The event loop may be late by this much, in ms: whoever is in a chat hardly notices it. */
 const boundMs = 10;
-/** Who is late and not busy either waits for the machine, and could not do better with less to do. */
-const boundBusy = 0.85;
 /** Shares of memory: from here on no connections are taken, and from there on some are ended. */
 const memoryFull = 0.85;
 const memoryShed = 0.9;
@@ -37,7 +35,7 @@ export class Overload {
   readonly #connections: Pace;
   readonly #searches: Pace;
   readonly #now: () => number;
-  #load: Load = { delayMs: 0, busy: 0, memory: 0, collections: 0 };
+  #load: Load = { delayMs: 0, memory: 0, collections: 0 };
   #since = 0;
   #lastAt = Number.NEGATIVE_INFINITY;
   #saysSo = false;
@@ -46,8 +44,8 @@ export class Overload {
   constructor(options: OverloadOptions, now: () => number = () => performance.now()) {
     this.#options = options;
     this.#now = now;
-    this.#connections = new Pace({ start: 500, least: 10, most: 20_000 }, now());
-    this.#searches = new Pace({ start: 1000, least: 20, most: 50_000 }, now());
+    this.#connections = new Pace(10, now());
+    this.#searches = new Pace(20, now());
   }
 
   /** Whether new users should rather go elsewhere: not for a moment's burden, and not until some time after it. */
@@ -56,14 +54,14 @@ export class Overload {
     return this.#saysSo;
   }
 
-  /** How many connections a second it takes at the most, at present. */
+  /** How many connections a second it takes at the most, at present; Infinity while there is no bound. */
   get connectionsPerSecond(): number {
     return this.#connections.perSecond;
   }
 
   /** Whether there is more to do than it can. */
   get isBehind(): boolean {
-    return this.#load.delayMs > boundMs && this.#load.busy > boundBusy;
+    return this.#load.delayMs > boundMs;
   }
 
   /** Asks for leave. @returns 0, or after how many ms it makes sense to ask again */
@@ -91,12 +89,17 @@ export class Overload {
     this.#load = { ...load };
     this.#connections.adapt(this.isBehind, now);
     this.#searches.adapt(this.isBehind, now);
-    if ((this.isBehind && load.delayMs > saidLateMs) || load.memory > memoryFull) this.#burdened(now);
+    if (load.delayMs > saidLateMs || load.memory > memoryFull) this.#burdened(now);
     // Once for each collection: only the next one tells what it was good for.
     if (load.memory > memoryShed && load.collections !== this.#shedAt) {
       this.#shedAt = load.collections;
       this.#options.shed(load.memory);
     }
+  }
+
+  /** A connection was closed unread, as too many came. */
+  dropped(): void {
+    this.#burdened(this.#now());
   }
 
   #burdened(now: number): void {
