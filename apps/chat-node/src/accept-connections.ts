@@ -25,7 +25,7 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
   };
 
   io.use((socket, next) => {
-    const counted = overload.turn().then(() => count(socket));
+    const counted = overload.turn('join').then(() => count(socket));
     counted.then(
       () => next(),
       error => {

@@ -1,6 +1,7 @@
+import { ChatError } from '@passerby/core';
 import type { Load } from './load-watch.ts';
-import { Pace, type Rank } from './pace.ts';
-import { Slices } from './slices.ts';
+import { Pace } from './pace.ts';
+import { type Rank, Slices } from './slices.ts';
 
 /** What can be put off: a new connection, one that says that it comes back, a search of an idle user, and one's next partner. */
 export type Deferrable = 'connection' | 'return' | 'search' | 'skip';
@@ -17,6 +18,10 @@ const boundMs = 10;
 /** Shares of memory: from here on no connections are taken, and from there on some are ended. */
 const memoryFull = 0.85;
 const memoryShed = 0.9;
+/** When to come back to a node without memory, about, in ms. */
+const fullWaitMs = 5000;
+/** So long a search may wait for its turn, in ms. */
+const mostQueuedMs = 2000;
 /** The node says that it is overloaded when something has been put off for this long, or was late by so much, in ms. */
 const sayAfterMs = 1000;
 const saidLateMs = 200;
@@ -33,7 +38,6 @@ export class Overload {
   readonly #options: OverloadOptions;
   readonly #slices = new Slices();
   readonly #connections: Pace;
-  readonly #searches: Pace;
   readonly #now: () => number;
   #load: Load = { delayMs: 0, memory: 0, collections: 0 };
   #since = 0;
@@ -45,7 +49,6 @@ export class Overload {
     this.#options = options;
     this.#now = now;
     this.#connections = new Pace(10, now());
-    this.#searches = new Pace(20, now());
   }
 
   /** Whether new users should rather go elsewhere: not for a moment's burden, and not until some time after it. */
@@ -64,23 +67,27 @@ export class Overload {
     return this.#load.delayMs > boundMs;
   }
 
-  /** Asks for leave. @returns 0, or after how many ms it makes sense to ask again */
-  ask(what: Deferrable): number {
+  /** Asks for leave to take a new connection. @returns 0, or after how many ms it makes sense to ask again */
+  ask(what: 'connection' | 'return'): number {
     const now = this.#now();
-    const isConnection = what === 'connection' || what === 'return';
-    const rank: Rank = what === 'return' || what === 'skip' ? 'first' : 'later';
-    const pace = isConnection ? this.#connections : this.#searches;
-    const full = isConnection && this.#load.memory > memoryFull;
-    const waitMs = full ? Math.round(fullWaitMs * (0.5 + Math.random())) : pace.take(rank, now);
-    if (waitMs === 0) return 0;
-    this.#burdened(now);
-    this.#options.putOff(what);
+    const isFull = this.#load.memory > memoryFull;
+    const waitMs = isFull ? jittered(fullWaitMs) : this.#connections.take(what === 'return' ? 'first' : 'later', now);
+    if (waitMs > 0) this.#putOff(what, now);
     return waitMs;
   }
 
-  /** Resolves when it is the turn of something that can wait: little of that is done in one turn of the event loop. */
-  turn(): Promise<void> {
-    return new Promise(resolve => this.#slices.run(resolve));
+  /**
+   * Waits for its turn: little of what can wait is done in one turn of the event loop. Whoever looks for a partner waits anyway.
+   * Rejects with `UNAVAILABLE` when others have waited for too long already.
+   */
+  turn(what: 'join' | 'search' | 'skip'): Promise<void> {
+    const rank: Rank = what === 'search' ? 'later' : 'first';
+    const waitedMs = this.#slices.waitedMs(rank);
+    if (what !== 'join' && waitedMs > mostQueuedMs) {
+      this.#putOff(what, this.#now());
+      return Promise.reject(new ChatError('UNAVAILABLE', { retryAfterMs: jittered(waitedMs) }));
+    }
+    return new Promise(resolve => this.#slices.add(rank, resolve));
   }
 
   /** Takes a look at the load. To be called often. */
@@ -88,7 +95,6 @@ export class Overload {
     const now = this.#now();
     this.#load = { ...load };
     this.#connections.adapt(this.isBehind, now);
-    this.#searches.adapt(this.isBehind, now);
     if (load.delayMs > saidLateMs || load.memory > memoryFull) this.#burdened(now);
     // Once for each collection: only the next one tells what it was good for.
     if (load.memory > memoryShed && load.collections !== this.#shedAt) {
@@ -102,6 +108,11 @@ export class Overload {
     this.#burdened(this.#now());
   }
 
+  #putOff(what: Deferrable, now: number): void {
+    this.#burdened(now);
+    this.#options.putOff(what);
+  }
+
   #burdened(now: number): void {
     if (now - this.#lastAt > pauseMs) this.#since = now;
     this.#lastAt = now;
@@ -109,4 +120,7 @@ export class Overload {
   }
 }
 
-const fullWaitMs = 5000;
+/** A crowd that is told to come back is told different times. */
+function jittered(ms: number): number {
+  return Math.round(ms * (0.5 + Math.random()));
+}

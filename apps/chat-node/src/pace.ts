@@ -1,9 +1,8 @@
-/** Whom a pace lets go first: `first` has most of it whenever it wants it, `later` the rest, and all that is left over. */
-export type Rank = 'first' | 'later';
+import type { Rank } from './slices.ts';
 
 /** What is not used is kept for so long, in ms: more at once would be one long turn of the event loop. */
 const burstMs = 20;
-/** The share of `first`. */
+/** What is kept for `first`. Of what it does not want, and of the rest, `later` has all. */
 const shareOfFirst = 0.8;
 /** While it is too fast, it slows down once in this time, in ms: what was let go before that has its effect only now. */
 const slowDownEveryMs = 60;

@@ -1,20 +1,41 @@
-/** So long it goes on in one turn of the event loop, in ms. */
-const sliceMs = 2;
+/** So many go on in one turn of the event loop: one or two ms of work, most of which comes after they were told to. */
+const inOneTurn = 16;
+/** And so many of those who come later, if there are more than enough who come first. */
+const laterAtLeast = 2;
 
-/** Does what can wait, in order, and a little in each turn of the event loop: whatever comes meanwhile has its turn in between. */
+/** Whose turn comes first. */
+export type Rank = 'first' | 'later';
+
+interface Task {
+  at: number;
+  run: () => void;
+}
+
+/** Does what can wait, a little in each turn of the event loop: whatever comes meanwhile has its turn in between. */
 export class Slices {
-  readonly #tasks: (() => void)[] = [];
+  readonly #queues: Record<Rank, Task[]> = { first: [], later: [] };
+  #isRunning = false;
 
-  /** @param task must not throw */
-  run(task: () => void): void {
-    if (this.#tasks.push(task) === 1) setImmediate(() => this.#next());
+  /** For how long those have waited whose turn is next, in ms. */
+  waitedMs(rank: Rank): number {
+    const [next] = this.#queues[rank];
+    return next ? performance.now() - next.at : 0;
+  }
+
+  /** @param run must not throw */
+  add(rank: Rank, run: () => void): void {
+    this.#queues[rank].push({ at: performance.now(), run });
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    setImmediate(() => this.#next());
   }
 
   #next(): void {
-    const until = performance.now() + sliceMs;
-    let done = 0;
-    while (done < this.#tasks.length && (done === 0 || performance.now() < until)) this.#tasks[done++]?.();
-    this.#tasks.splice(0, done);
-    if (this.#tasks.length > 0) setImmediate(() => this.#next());
+    const { first, later } = this.#queues;
+    const some = first.splice(0, inOneTurn);
+    some.push(...later.splice(0, Math.max(laterAtLeast, inOneTurn - some.length)));
+    for (const { run } of some) run();
+    this.#isRunning = first.length + later.length > 0;
+    if (this.#isRunning) setImmediate(() => this.#next());
   }
 }

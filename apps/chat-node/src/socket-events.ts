@@ -27,7 +27,7 @@ type Action = (userId: string) => Promise<() => object>;
 export interface SocketEventsOptions {
   service: ChatService;
   limits: RateLimits;
-  overload: Pick<Overload, 'ask' | 'turn'>;
+  overload: Pick<Overload, 'turn'>;
   metrics: Metrics;
   log: Logger;
   maxMessageCharacters: number;
@@ -169,9 +169,7 @@ class SocketEvents {
     const { state } = service.stateOf(userId);
     // Who waits already costs nothing, and who is in a chat has it answered that way.
     if (how === 'search' && state !== 'idle') return service.search(userId);
-    const retryAfterMs = overload.ask(state === 'paired' ? 'skip' : 'search');
-    if (retryAfterMs > 0) throw new ChatError('UNAVAILABLE', { retryAfterMs });
-    await overload.turn();
+    await overload.turn(state === 'paired' ? 'skip' : 'search');
     await service[how](userId);
   }
 
