@@ -14,7 +14,7 @@ export interface AcceptConnectionsOptions extends SocketEventsOptions {
 
 /** Makes each connection that the limits allow a user, until it closes: a new one, or one who resumes. */
 export function acceptConnections(io: ChatServer, options: AcceptConnectionsOptions): void {
-  const { service, clients, limits, metrics, log, addresses, greet } = options;
+  const { service, clients, limits, overload, metrics, log, addresses, greet } = options;
 
   const count = async (socket: ChatSocket): Promise<void> => {
     const address = addresses.of(socket.request);
@@ -25,7 +25,8 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
   };
 
   io.use((socket, next) => {
-    count(socket).then(
+    const counted = overload.turn('join').then(() => count(socket));
+    counted.then(
       () => next(),
       error => {
         const { code, message, retryAfterMs } = error instanceof ChatError ? error : new ChatError('UNAVAILABLE');

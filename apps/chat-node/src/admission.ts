@@ -4,6 +4,7 @@ import { type ErrorCode, errorTexts } from '@passerby/protocol';
 import type { ClientAddresses } from './client-address.ts';
 import type { Metrics } from './metrics.ts';
 import { OpenConnections } from './open-connections.ts';
+import type { Overload } from './overload.ts';
 import type { RateLimits } from './rate-limits.ts';
 
 export const socketPath = '/socket.io/';
@@ -32,6 +33,7 @@ export interface AdmissionOptions {
   addresses: ClientAddresses;
   limits: RateLimits;
   open: OpenConnections;
+  overload: Pick<Overload, 'ask' | 'dropped'>;
   metrics: Pick<Metrics, 'refused'>;
   /** Whether the page that sends a request may use this server. */
   isAllowedOrigin: (request: IncomingMessage) => boolean;
@@ -65,6 +67,11 @@ export class Admission {
     return true;
   }
 
+  /** A TCP connection was hung up on, as more came than can be let in. */
+  hungUp(): void {
+    this.#options.overload.dropped();
+  }
+
   /** Why a request, also one to upgrade, is not let in; undefined if it is. */
   refusal(request: IncomingMessage): Refusal | undefined {
     const { addresses, limits, isAllowedOrigin } = this.#options;
@@ -78,16 +85,21 @@ export class Admission {
     Object.assign(request, { _query: query });
     if (query.j !== undefined) return this.#refused('jsonp', { status: 400, message: 'JSONP is not supported.' });
     if (!isAllowedOrigin(request)) return this.#refused('origin', { status: 403, message: notAllowed });
-    return query.sid ? undefined : this.#handshakeRefusal(address);
+    return query.sid ? undefined : this.#handshakeRefusal(address, query.resume === '1');
   }
 
-  #handshakeRefusal(address: string): Refusal | undefined {
-    const { limits, open, isOpen } = this.#options;
+  /** @param comesBack as the client says; whether that is true shows later */
+  #handshakeRefusal(address: string, comesBack: boolean): Refusal | undefined {
+    const { limits, open, overload, isOpen } = this.#options;
     if (!isOpen()) return this.#refused('stopping', { status: 503, message: stopping, retryAfterMs: stoppingMs });
     const waitMs = limits.handshake(address);
     if (waitMs > 0) return this.#refused('handshakes', tooMany('TOO_MANY_CONNECTIONS', waitMs));
-    if (open.of(address) < limits.open) return undefined;
-    return this.#refused('open', tooMany('TOO_MANY_CONNECTIONS', untilOneClosesMs));
+    if (open.of(address) >= limits.open) {
+      return this.#refused('open', tooMany('TOO_MANY_CONNECTIONS', untilOneClosesMs));
+    }
+    const retryAfterMs = overload.ask(comesBack ? 'return' : 'connection');
+    if (retryAfterMs === 0) return undefined;
+    return { status: 503, code: 'UNAVAILABLE', message: errorTexts.UNAVAILABLE, retryAfterMs };
   }
 
   #refused(reason: string, refusal: Refusal): Refusal {

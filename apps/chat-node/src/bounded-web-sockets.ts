@@ -39,7 +39,9 @@ export function boundedWebSockets({ addresses, limits, metrics }: BoundedWebSock
   };
   return class BoundedWebSocketServer extends WebSocketServer {
     constructor(options: ServerOptions) {
-      super({ ...options, autoPong: false, maxFragments, maxBufferedChunks });
+      // A connection that sends more than the node can carry is read no faster than one message in each turn of the event loop:
+      // others have their turn in between, no turn becomes long, and what is not read waits at the sender, as TCP does it.
+      super({ ...options, allowSynchronousEvents: false, autoPong: false, maxFragments, maxBufferedChunks });
     }
 
     override handleUpgrade(

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ChatService, Clients } from '@passerby/core';
 
 /** Users are moved in waves that are about so far apart. */
-const waveMs = 500;
+const waveMs = 100;
 
 export interface DrainOptions {
   service: ChatService;

@@ -6,6 +6,8 @@ import { servePage } from './serve-page.ts';
 export interface HttpAppOptions {
   /** Whether users can be taken now. */
   isReady: () => boolean;
+  /** Whether new users should rather go elsewhere. */
+  isOverloaded: () => boolean;
   metrics: Metrics;
   /** The folder whose files are served at `/`. Read once. */
   pageFolder: string;
@@ -33,7 +35,7 @@ const pagePolicy = {
 };
 
 /** What a node answers over plain HTTP: the page, whether it is well, and its figures. */
-export function createHttpApp({ isReady, metrics, pageFolder, admin }: HttpAppOptions): Express {
+export function createHttpApp({ isReady, isOverloaded, metrics, pageFolder, admin }: HttpAppOptions): Express {
   const app = express();
   app.use(
     helmet({
@@ -46,8 +48,8 @@ export function createHttpApp({ isReady, metrics, pageFolder, admin }: HttpAppOp
     response.json({ status: 'alive' });
   });
   app.get('/readyz', (_request, response) => {
-    const ready = isReady();
-    response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready' });
+    const status = !isReady() ? 'not ready' : isOverloaded() ? 'overloaded' : 'ready';
+    response.status(status === 'ready' ? 200 : 503).json({ status });
   });
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());

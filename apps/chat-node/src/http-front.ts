@@ -1,5 +1,6 @@
 import { createServer, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { acceptInTurns } from './accept-in-turns.ts';
 import type { Admission, Refusal } from './admission.ts';
 
 /** How long the head of a request may take, and all of it, in ms. No request of ours is longer than 64 kB. */
@@ -22,9 +23,7 @@ export function createHttpFront(inner: Server, admission: Admission): Server {
     connectionsCheckingInterval: 1000,
   });
   front.setTimeout(silentMs);
-  front.on('connection', socket => {
-    if (!admission.admits(socket)) socket.resetAndDestroy();
-  });
+  acceptInTurns(front, { admits: socket => admission.admits(socket), dropped: () => admission.hungUp() });
   const refused = new WeakSet<Socket>();
   front.on('request', (request, response) => {
     // What was sent behind a refused request is not looked at: the connection is about to be closed.

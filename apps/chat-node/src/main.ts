@@ -20,11 +20,14 @@ import { drain } from './drain.ts';
 import { guardConnections } from './guard-connections.ts';
 import { createHttpApp } from './http-app.ts';
 import { createHttpFront } from './http-front.ts';
+import { LoadWatch } from './load-watch.ts';
 import { Metrics } from './metrics.ts';
 import { OpenConnections } from './open-connections.ts';
+import { Overload } from './overload.ts';
 import { OwnStatus } from './own-status.ts';
 import { PoolWatch } from './pool-watch.ts';
 import { rateLimits } from './rate-limits.ts';
+import { shedUsers } from './shed-users.ts';
 import { SocketClients } from './socket-clients.ts';
 import { createSocketServer } from './socket-server.ts';
 import { originCheck } from './web-origin.ts';
@@ -33,6 +36,12 @@ import { originCheck } from './web-origin.ts';
 const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 /** How long a node that stops may take to tell Redis about its users, in ms. */
 const leaveWithinMs = 5000;
+/**
+ * So many connections wait in the kernel while the node is busy; /proc/sys/net/core/somaxconn may be less, and then counts. As
+ * many as a node takes in a moment: each turn of the event loop accepts all that wait, and more would make it a long one. The
+ * kernel leaves the others unanswered, which costs nothing, and they ask again by themselves after a second.
+ */
+const backlog = 256;
 /** How long it then waits for its clients to close their side, in ms. */
 const farewellMs = 1000;
 
@@ -88,15 +97,30 @@ async function run(config: Config): Promise<void> {
     webSockets: boundedWebSockets(bounds),
   });
   guardConnections(io, bounds);
+  io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: `${config.REDIS_PREFIX}:everyone` }));
+  const clients = new SocketClients(io);
+  const service = new ChatService({ store, bus, clients, lease, meter: metrics, log });
+
+  const overload = new Overload({
+    putOff: what => {
+      load.care();
+      metrics.putOff(what);
+    },
+    shed: share =>
+      log.warn(
+        { share, closed: shedUsers({ service, clients, full: share }) },
+        'Memory is nearly full. Connections are ended.',
+      ),
+  });
+  const load = new LoadWatch(load => overload.look(load));
   const admission = new Admission({
     ...bounds,
+    overload,
     isAllowedOrigin: originCheck(config.ALLOWED_ORIGINS),
     isOpen: () => !stopping,
   });
   const http = createHttpFront(inner, admission);
-  io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: `${config.REDIS_PREFIX}:everyone` }));
-  const clients = new SocketClients(io);
-  const service = new ChatService({ store, bus, clients, lease, meter: metrics, log });
+
   // Without its subscriber a node would pair users and not hear of it.
   const isReady = () => !stopping && service.ready && [redis, subscriber].every(({ status }) => status === 'ready');
   const watch = new PoolWatch({
@@ -107,6 +131,7 @@ async function run(config: Config): Promise<void> {
   });
   const app = createHttpApp({
     isReady,
+    isOverloaded: () => overload.overloaded,
     metrics,
     pageFolder: folderOf('@passerby/web/dist/index.html'),
     ...(config.ADMIN_TOKEN && {
@@ -116,13 +141,15 @@ async function run(config: Config): Promise<void> {
       },
     }),
   });
-  metrics.observe(service, lease, isReady);
+  metrics.observe(service, lease, () => isReady() && !overload.overloaded);
+  metrics.observeOverload(overload);
   metrics.observePool(() => watch.known);
   acceptConnections(io, {
     service,
     clients,
     limits: bounds.limits,
     addresses,
+    overload,
     metrics,
     log,
     greet: userId => watch.greet(userId),
@@ -151,6 +178,7 @@ async function run(config: Config): Promise<void> {
   };
   for (const signal of stopSignals) process.once(signal, () => void (stopping || stop(signal)));
 
+  load.start();
   await listen(http, config);
   log.info({ port: (http.address() as AddressInfo).port }, 'Listening.');
   await Promise.all([redis, renewals, subscriber].map(each => whenReady(each, 5000)));
@@ -164,7 +192,7 @@ function folderOf(file: string): string {
 }
 
 async function listen(http: Server, { PORT, HOST }: Config): Promise<void> {
-  http.listen(PORT, HOST || undefined);
+  http.listen({ port: PORT, backlog, ...(HOST && { host: HOST }) });
   try {
     await once(http, 'listening');
   } catch (error) {

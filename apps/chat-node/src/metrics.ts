@@ -1,6 +1,7 @@
 import type { ChatService, Lease, Meter, NodeStatus } from '@passerby/core';
 import type { ErrorCode } from '@passerby/protocol';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Deferrable, Overload } from './overload.ts';
 import type { PoolReport } from './pool-watch.ts';
 
 /** So many waits are remembered, and for so long, in ms: from all nodes together, enough to tell what is usual now. */
@@ -20,6 +21,11 @@ export class Metrics implements Meter {
   readonly #refusals = this.#counter('passerby_refusals_total', 'What the node refused to take, by reason.', [
     'reason',
   ]);
+  readonly #putOff = this.#counter(
+    'passerby_put_off_total',
+    'What was refused for now, as the node had too much to do.',
+    ['what'],
+  );
   readonly #scripts = new Histogram({
     name: 'passerby_script_seconds',
     help: 'Time of a Lua script, from the call to the reply, for each user whom it served.',
@@ -56,6 +62,11 @@ export class Metrics implements Meter {
   /** A connection or a request was not let in, or was closed for what it did. */
   refused(reason: string): void {
     this.#refusals.inc({ reason });
+  }
+
+  /** @param what `drop`: a TCP connection that was hung up on without an answer */
+  putOff(what: Deferrable | 'drop'): void {
+    this.#putOff.inc({ what });
   }
 
   /** What has been counted so far. */
@@ -98,6 +109,25 @@ export class Metrics implements Meter {
     gauge('passerby_ready', '1 if this node can take users.', function () {
       this.set(isReady() ? 1 : 0);
     });
+  }
+
+  /** Adds what the node can bear. */
+  observeOverload(overload: Overload): void {
+    const gauge = (name: string, help: string, value: () => number) =>
+      new Gauge({
+        name: `passerby_${name}`,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.set(value());
+        },
+      });
+    gauge('overloaded', '1 while it sends new users elsewhere.', () => Number(overload.overloaded));
+    gauge(
+      'connection_pace',
+      'Connections a second that it would take at the most.',
+      () => overload.connectionsPerSecond,
+    );
   }
 
   /** Adds what is known of the whole pool: every node says the same, so it is not to be added up. */

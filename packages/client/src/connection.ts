@@ -1,6 +1,6 @@
 import type { Ack, ClientEvents, ServerEvents, Welcome } from '@passerby/protocol';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
-import { ChatError } from './chat-error.ts';
+import { ChatError, type ChatErrorCode } from './chat-error.ts';
 import { retryDelay } from './retry-delay.ts';
 
 /** To open a connection may take this long, and so may the welcome after that. A node that hangs must not hold clients up. */
@@ -33,6 +33,7 @@ type Reply = Ack<object> | undefined;
 export class Connection {
   readonly #handlers: ConnectionHandlers;
   readonly #socket: Socket<ServerEvents, ClientEvents>;
+  readonly #query: SocketIoOptions['query'];
   readonly #answers = new Set<(reply: Reply) => void>();
   #waiters: { resolve: () => void; reject: (error: ChatError) => void }[] = [];
   #up = false;
@@ -46,6 +47,7 @@ export class Connection {
 
   constructor(url: string, options: SocketIoOptions, handlers: ConnectionHandlers) {
     this.#handlers = handlers;
+    this.#query = options.query;
     const timeout = options.timeout ?? defaultTimeoutMs;
     this.#socket = io(url, {
       ...options,
@@ -63,8 +65,8 @@ export class Connection {
     });
     this.#socket.on('disconnect', reason => this.#lost(reason === 'io server disconnect'));
     this.#socket.on('connect_error', error => {
-      const { data } = error as { data?: { code?: ChatError['code']; retryAfterMs?: number } };
-      if (data?.code) this.#refused(new ChatError(data.code, data.retryAfterMs));
+      const refusal = refusalOf(error);
+      if (refusal) this.#refused(refusal);
       else this.#tryOtherTransport();
       this.#lost(false);
     });
@@ -75,6 +77,8 @@ export class Connection {
   }
 
   open(): void {
+    // A busy node lets those in first who come back.
+    this.#socket.io.opts.query = { ...this.#query, ...(this.#handlers.token() !== undefined && { resume: '1' }) };
     this.#socket.connect();
   }
 
@@ -158,11 +162,13 @@ export class Connection {
       this.#handlers.closed(error);
       return;
     }
-    const waitMs = retryDelay(this.#failed++);
+    // Who was told a time need not guess one, too.
+    const waitMs = retryDelay(this.#retryAfterMs > 0 ? 0 : this.#failed);
+    this.#failed += 1;
     // A client that the server asked to wait does not come before that, nor at the same time as all others.
-    const afterMs = this.#retryAfterMs > 0 ? this.#retryAfterMs + waitMs : waitMs;
+    const afterMs = this.#retryAfterMs + waitMs;
     this.#retryAfterMs = 0;
-    this.#startTimer(afterMs, () => this.#socket.connect());
+    this.#startTimer(afterMs, () => this.open());
     if (wasUp) this.#handlers.down();
   }
 
@@ -177,5 +183,28 @@ export class Connection {
   #startTimer(ms: number, task: () => void): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(task, ms);
+  }
+}
+
+/**
+ * What the server says of a connection that it refuses: at the handshake of Socket.IO, or before it, as the body of an HTTP
+ * response, which nobody can read if it was a WebSocket that was asked for. Undefined if it says nothing.
+ */
+function refusalOf(error: Error): ChatError | undefined {
+  const { data, context } = error as { data?: unknown; context?: { responseText?: unknown } };
+  const { code, retryAfterMs } = (data ?? parsed(context?.responseText) ?? {}) as {
+    code?: unknown;
+    retryAfterMs?: unknown;
+  };
+  // Engine.IO has numbers.
+  if (typeof code !== 'string') return undefined;
+  return new ChatError(code as ChatErrorCode, typeof retryAfterMs === 'number' ? retryAfterMs : undefined);
+}
+
+function parsed(text: unknown): unknown {
+  try {
+    return JSON.parse(String(text));
+  } catch {
+    return undefined;
   }
 }

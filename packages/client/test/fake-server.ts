@@ -1,4 +1,4 @@
-import { createServer, type Server as HttpServer } from 'node:http';
+import { createServer, type Server as HttpServer, type IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Ack, ClientEvents, ErrorDetails, Lobby, ServerEvents, Welcome } from '@passerby/protocol';
@@ -43,6 +43,10 @@ export class FakeServer {
   readonly connectionFates: ('refused' | 'unavailable' | 'silence' | 'welcome lost')[] = [];
   /** WebSockets neither open nor fail. */
   swallowsWebSockets = false;
+  /** New connections are refused before anything is made for them, and are to come back after so many ms. */
+  putsOffMs: number | undefined;
+  /** Whether each new connection said, before anything was made for it, that it comes back. */
+  readonly saidToComeBack: boolean[] = [];
   /** This user cannot come back at the moment. */
   heldOff: number | undefined;
   readonly #http: HttpServer;
@@ -58,6 +62,15 @@ export class FakeServer {
         if (this.swallowsWebSockets && url?.includes('transport=websocket')) this.#swallowed.push(socket);
         else decide(null, true);
       },
+    });
+    this.#io.engine.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
+      const { searchParams } = new URL(request.url ?? '', 'http://localhost');
+      if (searchParams.has('sid')) return next();
+      this.saidToComeBack.push(searchParams.get('resume') === '1');
+      if (this.putsOffMs === undefined) return next();
+      if (!(response instanceof ServerResponse)) return request.destroy();
+      const body = { code: 'UNAVAILABLE', message: '', retryAfterMs: this.putsOffMs };
+      response.writeHead(503, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
     this.#io.use((socket, next) => {
       const held = this.users[this.heldOff ?? -1];

@@ -213,6 +213,23 @@ describe('a lost connection', () => {
     ]);
   });
 
+  it('is made again when a busy server said, before there was a connection', async () => {
+    stage.server.putsOffMs = 50;
+    const transports = ['websocket', 'polling'];
+    const first = stage.open({ socketOptions: { transports, tryAllTransports: true } });
+    expect(await first.next('error')).toEqual([expect.objectContaining({ code: 'UNAVAILABLE', retryAfterMs: 50 })]);
+    stage.server.putsOffMs = undefined;
+    await first.connected();
+  });
+
+  it('says that it comes back before there is a connection, and only then', async () => {
+    const [first] = await stage.pair();
+    expect(stage.server.saidToComeBack).toEqual([false, false]);
+    stage.server.cut(0);
+    await first.connected();
+    expect(stage.server.saidToComeBack).toEqual([false, false, true]);
+  });
+
   it('ends the chat when the user comes back too late', async () => {
     const [first, second] = await stage.pair();
     stage.server.cut(0);

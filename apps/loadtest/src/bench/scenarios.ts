@@ -1,6 +1,7 @@
 import { idleMemory } from './idle.ts';
 import { latency } from './latency.ts';
 import { matching, recording } from './matching.ts';
+import { overloads } from './overload.ts';
 import { redisMemory, search } from './registry.ts';
 import { relayAmongEight, relayBetweenTwo, relayOnOneNode } from './relay.ts';
 import type { Scenario } from './scenario.ts';
@@ -18,4 +19,5 @@ export const scenarios: Record<string, Scenario> = {
   'idle-memory': idleMemory,
   latency,
   storm,
+  ...overloads,
 };

@@ -34,6 +34,14 @@ export interface Contestant {
   pairing: Pairing;
 }
 
+interface NodeOptions {
+  name: string;
+  args: string[];
+  env: NodeJS.ProcessEnv;
+  port: number;
+  core?: number | undefined;
+}
+
 export type Competitor = 'bare' | 'channels' | 'classic' | 'sharded';
 
 /** Starts servers, each a process of its own on a free port, and stops them all. */
@@ -70,6 +78,14 @@ export class Servers {
       redisUrl: redis.url,
       pairing: 'search',
     };
+  }
+
+  /**
+   * A chat node alone, with its limits off.
+   * @param core the only one of the machine's that it may use, where that can be said
+   */
+  async chatNode({ redisUrl, core }: { redisUrl: string; core: number | undefined }) {
+    return this.#app('chat-node', { REDIS_URL: redisUrl, RATE_LIMITS: 'off' }, [], core);
   }
 
   /** A competitor; all but `bare` get a Redis of their own. */
@@ -135,26 +151,33 @@ export class Servers {
     return `${what}-${this.#names}`;
   }
 
-  async #app(app: 'chat-node' | 'recorder', settings: Record<string, string>, nodeArgs: string[] = []) {
+  async #app(
+    app: 'chat-node' | 'recorder',
+    settings: Record<string, string>,
+    nodeArgs: string[] = [],
+    core?: number | undefined,
+  ) {
     const port = await getPort({ host: '127.0.0.1' });
     const args = [...nodeArgs, join(projectDir, 'apps', app, 'dist/main.js')];
-    return this.#node({ name: app, args, env: { ...settings, PORT: String(port), HOST: '127.0.0.1' }, port });
+    return this.#node({ name: app, args, env: { ...settings, PORT: String(port), HOST: '127.0.0.1' }, port, core });
   }
 
-  async #node({ name, args, env, port }: { name: string; args: string[]; env: NodeJS.ProcessEnv; port: number }) {
+  async #node({ name, args, env, port, core }: NodeOptions) {
+    const logFile = join(this.#dir, `${this.#name(name)}.log`);
     const program = new ServerProcess({
       name,
-      command: process.execPath,
-      args,
+      ...(core === undefined
+        ? { command: process.execPath, args }
+        : { command: 'taskset', args: ['-c', String(core), process.execPath, ...args] }),
       env: { ...serverEnvironment(), ...env },
-      logFile: join(this.#dir, `${this.#name(name)}.log`),
+      logFile,
       stopSignal: 'SIGTERM',
       stopTimeoutMs: 5000,
     });
     this.#running.push(program);
     await program.untilReady(() => isReady(`http://127.0.0.1:${port}`), readyWithinMs);
     const [pid = Number.NaN] = pidsOf(program);
-    return { port, pid };
+    return { port, pid, logFile };
   }
 }
 

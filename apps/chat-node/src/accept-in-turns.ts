@@ -1,0 +1,60 @@
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** So many connections may be read at a time that have not said yet what they want: a few ms of work, if all do it at once. */
+const mostInHand = 32;
+/**
+ * One that is silent for longer than this makes room, in ms. A request follows at once where a client has one; many who say
+ * nothing must not hold up everybody else.
+ */
+const silentMs = 10;
+/** So many may wait to be read. More are closed as they come, which costs a fifth of what an answer does. */
+const mostWaiting = 2048;
+
+export interface AcceptInTurnsOptions {
+  /** Whether a connection is let in at all. Those that are not are reset. */
+  admits: (socket: Socket) => boolean;
+  /** Is told of each connection that is closed without having been read, as too many wait. */
+  dropped: () => void;
+}
+
+/**
+ * Lets in the connections that come to a server, a few at a time: Node.js by itself accepts and reads all that there are in one
+ * turn of the event loop, however long it takes, and whoever is connected already waits.
+ */
+export function acceptInTurns(http: HttpServer, { admits, dropped }: AcceptInTurnsOptions): void {
+  let waiting: Socket[] = [];
+  const inHand = new Map<Socket, NodeJS.Timeout>();
+  const [letIn] = http.listeners('connection');
+  const next = () => {
+    waiting = waiting.filter(socket => !socket.destroyed);
+    for (const socket of waiting.splice(0, mostInHand - inHand.size)) {
+      inHand.set(socket, setTimeout(settle, silentMs, socket).unref());
+      letIn?.call(http, socket);
+      socket.resume();
+    }
+    if (waiting.length < mostWaiting) http.maxConnections = Number.POSITIVE_INFINITY;
+  };
+  const settle = (socket: Socket) => {
+    clearTimeout(inHand.get(socket));
+    if (inHand.delete(socket) && waiting.length > 0 && inHand.size === mostInHand - 1) setImmediate(next);
+  };
+  // As with the option of `net.createServer`, which `http` does not pass on: nothing is read before `resume`.
+  Object.assign(http, { pauseOnConnect: true });
+  http.removeAllListeners('connection');
+  http.on('connection', (socket: Socket) => {
+    // It may fail while it waits.
+    socket.on('error', () => undefined);
+    if (!admits(socket)) {
+      socket.resetAndDestroy();
+      return;
+    }
+    socket.once('close', () => settle(socket));
+    if (waiting.push(socket) === 1 && inHand.size < mostInHand) setImmediate(next);
+    // Not 0, which is no limit to Node.js 20.
+    if (waiting.length >= mostWaiting) http.maxConnections = 1;
+  });
+  for (const event of ['request', 'upgrade'])
+    http.prependListener(event, ({ socket }: IncomingMessage) => settle(socket));
+  http.on('drop', dropped);
+}

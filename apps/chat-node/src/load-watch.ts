@@ -1,0 +1,93 @@
+import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
+
+/** What a node has to bear. */
+export interface Load {
+  /**
+   * By how much the event loop is late because of what this process does, in ms, smoothed. What it waits for a machine that does
+   * other things is not in it: with less to do it would wait as long.
+   */
+  delayMs: number;
+  /** The share of its memory that was in use after the last full garbage collection, from 0 to 1. */
+  memory: number;
+  /** How many full garbage collections there have been: `memory` is news when this has changed. */
+  collections: number;
+}
+
+/** How often it is looked at, in ms: while that matters, and else. An idle node is not to be woken up for nothing. */
+const closelyMs = 20;
+const calmlyMs = 200;
+/** It is looked at closely for so long after somebody cared, in ms. */
+const careMs = 1000;
+/** How much the newest look counts. */
+const weight = 0.3;
+/** What garbage collection kept is not all that there is: the share of a container's memory that may be filled with it. */
+const usableShare = 0.9;
+
+/** Watches the event loop and the memory of this process. */
+export class LoadWatch {
+  readonly #look: (load: Load) => void;
+  readonly #collections = new PerformanceObserver(list => this.#collected(list.getEntries() as { detail?: unknown }[]));
+  readonly load: Load = { delayMs: 0, memory: 0, collections: 0 };
+  #lookedAt = 0;
+  #cpu = process.cpuUsage();
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = 0;
+  #caredAt = Number.NEGATIVE_INFINITY;
+
+  /** @param look is told of each look */
+  constructor(look: (load: Load) => void) {
+    this.#look = look;
+  }
+
+  start(): void {
+    this.#collections.observe({ entryTypes: ['gc'] });
+    this.#next();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#collections.disconnect();
+  }
+
+  /** Something is going on that depends on the load: it is looked at closely for a while. */
+  care(): void {
+    const wasCalm = this.#isCalm;
+    this.#caredAt = performance.now();
+    if (wasCalm) this.#next();
+  }
+
+  get #isCalm(): boolean {
+    return performance.now() - this.#caredAt > careMs;
+  }
+
+  #next(): void {
+    const ms = this.#isCalm ? calmlyMs : closelyMs;
+    clearTimeout(this.#timer);
+    this.#dueAt = performance.now() + ms;
+    this.#timer = setTimeout(() => this.#now(), ms);
+    this.#timer.unref();
+  }
+
+  #now(): void {
+    const now = performance.now();
+    const cpu = process.cpuUsage();
+    const cpuMs = (cpu.user + cpu.system - this.#cpu.user - this.#cpu.system) / 1000;
+    const lateMs = Math.max(0, now - this.#dueAt - 1) * Math.min(1, cpuMs / (now - this.#lookedAt));
+    this.#cpu = cpu;
+    this.#lookedAt = now;
+    this.load.delayMs += (lateMs - this.load.delayMs) * weight;
+    this.#look(this.load);
+    this.#next();
+  }
+
+  #collected(entries: readonly { detail?: unknown }[]): void {
+    const kinds = entries.map(({ detail }) => (detail as { kind?: number } | undefined)?.kind);
+    if (!kinds.includes(constants.NODE_PERFORMANCE_GC_MAJOR)) return;
+    const { used_heap_size: used, external_memory: external, heap_size_limit: limit } = getHeapStatistics();
+    // Without a limit of the container's this is the memory of the machine, or a number without a meaning that is greater.
+    const usable = process.constrainedMemory() * usableShare;
+    this.load.memory = Math.max(used / limit, usable > 0 ? (used + external) / usable : 0);
+    this.load.collections += 1;
+  }
+}
