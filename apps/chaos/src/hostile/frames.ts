@@ -24,15 +24,27 @@ export function times(count: number, bytes: string | Buffer): Buffer {
   return Buffer.concat(Array<Buffer>(count).fill(Buffer.from(bytes)));
 }
 
-/** @param headers each with its line end */
+/** A request without a body. @param headers each with its line end */
+export function get(path: string, headers = '', method = 'GET'): string {
+  return `${method} ${path} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
+}
+
 export function webSocketUpgrade(headers = '', path = '/socket.io/?EIO=4&transport=websocket'): string {
-  return (
-    `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n${headers}\r\n`
-  );
+  const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+  return get(path, `Connection: Upgrade\r\nUpgrade: websocket\r\n${key}${headers}`);
 }
 
 export function post(path: string, body: string | Buffer, headers = ''): Buffer {
-  const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain;charset=UTF-8\r\n${headers}`;
-  return Buffer.concat([Buffer.from(`${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n`), Buffer.from(body)]);
+  const length = `Content-Length: ${Buffer.byteLength(body)}\r\n`;
+  const type = 'Content-Type: text/plain;charset=UTF-8\r\n';
+  return Buffer.concat([Buffer.from(get(path, `${type}${headers}${length}`, 'POST')), Buffer.from(body)]);
+}
+
+/** Made when it is needed first, for it may be large. */
+export function lazily<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }

@@ -11,7 +11,7 @@ export interface HonestCostOptions {
   /** How long they are looked at, first silent and then while they chat. */
   ms: number;
   random: Random;
-  harmed: (sentence: string) => void;
+  harm: string[];
 }
 
 /**
@@ -19,9 +19,9 @@ export interface HonestCostOptions {
  * over WebSocket and one third over polling, texts of about 80 characters, with HTTP and WebSocket but without TCP. What the
  * same people cost while they are silent is not counted.
  */
-export async function honestNsPerByte({ stage, people, ms, random, harmed }: HonestCostOptions): Promise<number> {
+export async function honestNsPerByte({ stage, people, ms, random, harm }: HonestCostOptions): Promise<number> {
   const addressOf = (index: number) => `127.0.2.${1 + Math.floor(index / ofOneAddress)}`;
-  const crowd = new Crowd({ name: 'Person', urls: stage.urls, size: people, addressOf, random, harmed });
+  const crowd = new Crowd({ name: 'Person', urls: stage.urls, size: people, addressOf, harm });
   const usedIn = async (): Promise<{ cpuMs: number; bytes: number }> => {
     const [cpuMs, bytes] = [stage.cpuMs(), crowd.bytesSent()];
     await delay(ms);
@@ -29,7 +29,7 @@ export async function honestNsPerByte({ stage, people, ms, random, harmed }: Hon
   };
   try {
     await crowd.pairUp();
-    crowd.chat();
+    crowd.chat(random);
     await delay(ms); // The nodes compile what they use often.
     const chatting = await usedIn();
     crowd.rest();

@@ -1,9 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { OptionsError } from '../options.ts';
 import { attacks } from './attacks.ts';
 import { parseHostileOptions, usage } from './options.ts';
-import { run } from './run.ts';
+import { Run } from './run.ts';
 import { tableHead, tableRow } from './table.ts';
 
 const names = Object.keys(attacks);
@@ -27,14 +26,20 @@ async function runOnce(): Promise<number> {
   const options = parseHostileOptions(process.argv.slice(2), names);
   say(`Seed ${options.seed}. The same attacks once more: npm run test:hostile -- --seed ${options.seed}`);
   say(tableHead);
-  const report = await run(options, options.attacks ?? names, trial => say(tableRow(trial)));
+  const run = new Run(options, trial => say(tableRow(trial)));
+  const givenUp = new Promise<never>((_resolve, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => reject(new Error('The run was given up.')));
+    }
+  });
+  const report = await Promise.race([run.start(options.attacks ?? names), givenUp]).finally(() => run.stop());
   const sum = (field: 'packets' | 'bytes') => report.trials.reduce((total, trial) => total + trial[field], 0);
   say(`\nA byte of honest people costs ${report.honestNsPerByte.toFixed(0)} ns of CPU.`);
   say(`${sum('packets')} hostile packets and ${(sum('bytes') / 1e6).toFixed(0)} MB were sent.`);
   const failures = report.trials.flatMap(trial => trial.failures);
   for (const { attack, text } of failures) say(`${attack}: ${text}`);
-  await mkdir(dirname(options.json), { recursive: true });
-  await writeFile(options.json, JSON.stringify({ ...report, failures }, undefined, 1));
+  await mkdir('.cache', { recursive: true });
+  await writeFile('.cache/hostile.json', JSON.stringify({ ...report, failures }, undefined, 1));
   say(failures.length > 0 ? `\n${failures.length} failures.` : '\nNobody was harmed.');
   return failures.length > 0 ? 1 : 0;
 }

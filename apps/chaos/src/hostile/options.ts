@@ -11,10 +11,6 @@ export interface HostileOptions {
   fresh: boolean;
   /** Whether to leave out the attacks one by one, and do all at once the whole time. */
   together: boolean;
-  /** How many honest people are measured. */
-  people: number;
-  /** The file for the figures. */
-  json: string;
 }
 
 export const usage = (names: readonly string[]): string => `npm run test:hostile -- [options]
@@ -22,15 +18,13 @@ export const usage = (names: readonly string[]): string => `npm run test:hostile
 Attacks a real chat node on this machine, while other people chat there, and checks that they notice nothing.
 
   --seed 7            chooses the order of the attacks and what they send; a random one otherwise
-  --packets 100000    each attack by itself sends its part of half of them, and all at once a tenth of them each
+  --packets 100000    no attack sends more than a tenth of them; nor in the attack of all at once
   --minutes 1         how long to attack: half of it one by one, the rest all at once
   --attacks a,b       only these; all otherwise
   --fresh             new nodes for each attack
   --together          nothing one by one, only all at once
-  --people 60         how many honest people to measure before
-  --json file         where to put the figures, .cache/hostile.json otherwise
 
-The attacks: ${names.join(', ')}
+The figures go to .cache/hostile.json. The attacks: ${names.join(', ')}
 `;
 
 /**
@@ -41,14 +35,14 @@ export function parseHostileOptions(args: readonly string[], known: readonly str
   const [text, flag] = [{ type: 'string' }, { type: 'boolean', default: false }] as const;
   const values = (() => {
     try {
-      const numbers = { seed: text, packets: text, minutes: text, people: text };
-      const options = { ...numbers, attacks: text, json: text, fresh: flag, together: flag };
+      const numbers = { seed: text, packets: text, minutes: text };
+      const options = { ...numbers, attacks: text, fresh: flag, together: flag };
       return parseArgs({ args: [...args], options, allowPositionals: false }).values;
     } catch (error) {
       throw new OptionsError((error as Error).message);
     }
   })();
-  const number = (name: 'seed' | 'packets' | 'minutes' | 'people', otherwise: number, least: number, most: number) => {
+  const number = (name: 'seed' | 'packets' | 'minutes', otherwise: number, least: number, most: number) => {
     const value = values[name] === undefined ? otherwise : Number(values[name] || Number.NaN);
     if (value >= least && value <= most) return value;
     throw new OptionsError(`--${name} must be a number from ${least} to ${most}.`);
@@ -62,10 +56,8 @@ export function parseHostileOptions(args: readonly string[], known: readonly str
     seed: Math.floor(number('seed', Math.floor(Math.random() * 2 ** 31), 0, 2 ** 32 - 1)),
     packets: Math.floor(number('packets', 100_000, 100, 1e9)),
     minutes: number('minutes', 1, 0.05, 1000),
-    people: Math.floor(number('people', 60, 2, 1000) / 2) * 2,
     attacks,
     fresh: values.fresh,
     together: values.together,
-    json: values.json ?? '.cache/hostile.json',
   };
 }

@@ -8,6 +8,9 @@ const script = fileURLToPath(new URL('./attack-process.js', import.meta.url));
 /** Behind the servers: where both want the processor, its time is not what is measured. */
 const niceness = 10;
 
+/** It has waited for all answers by then, or is stuck. */
+const patienceMs = 30_000;
+
 /** What an attacking process is told to do. */
 export interface Orders {
   /** These attacks, all at once. */
@@ -33,6 +36,7 @@ export async function attack(orders: Orders): Promise<Outcome> {
   // Without the arguments of this process, some of which are for it alone.
   const child = fork(script, { execArgv: [] });
   const gone = once(child, 'exit');
+  const timer = setTimeout(() => child.kill('SIGKILL'), orders.ms + patienceMs);
   try {
     if (child.pid !== undefined) setPriority(child.pid, niceness);
     child.send(orders);
@@ -40,6 +44,7 @@ export async function attack(orders: Orders): Promise<Outcome> {
     if (outcome === null || typeof outcome === 'number') throw new Error('The attacking process ended early.');
     return outcome;
   } finally {
+    clearTimeout(timer);
     child.kill('SIGKILL');
     await gone;
   }

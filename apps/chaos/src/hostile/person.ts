@@ -4,7 +4,7 @@ import type { Ack, ClientEvents, ServerEvents } from '@passerby/protocol';
 import { io, type Socket } from 'socket.io-client';
 import type { Random } from '../random.ts';
 
-const answersWithinMs = 10_000;
+const arrivesWithinMs = 10_000;
 /** Makes a text about as long as people's. */
 const filler = 'and so on, as people do';
 
@@ -14,50 +14,57 @@ export interface PersonOptions {
   /** An address of this machine. */
   address: string;
   transport: 'websocket' | 'polling';
-  /** Told, in a sentence, what no honest person may see. */
-  harmed: (sentence: string) => void;
-  /** Whether a chat may end: with somebody who is not one of ours. */
-  mayBeLeft?: boolean;
+  /** Takes a sentence about whatever no honest person may see. */
+  harm: string[];
+  /** Whether the partner may be anybody, who may say anything, and leave. */
+  meetsStrangers?: boolean;
 }
 
 /** Somebody honest, with Socket.IO's own client, who checks everything that comes. */
 export class Person {
   readonly name: string;
   sessionId: string | undefined;
-  /** How many different chats there were. */
   chats = 0;
   sent = 0;
   /** How many of the partner's messages have come; all are numbered. */
   shown = 0;
-  /** Of each message that has come, from its `emit` on, in ms. */
+  /** Of each message that has come, from the partner's sending on. */
   latenciesMs: number[] = [];
-  readonly #options: PersonOptions;
   readonly #socket: Socket<ServerEvents, ClientEvents>;
   readonly #agent: CountingAgent;
+  readonly #harm: string[];
   #timer: NodeJS.Timeout | undefined;
-  #leaves = false;
 
-  constructor(options: PersonOptions) {
-    this.#options = options;
-    this.name = options.name;
-    this.#agent = new CountingAgent({ localAddress: options.address, keepAlive: true });
+  constructor({ name, url, address, transport, harm, meetsStrangers = false }: PersonOptions) {
+    this.name = name;
+    this.#harm = harm;
+    this.#agent = new CountingAgent({ localAddress: address, keepAlive: true });
     const agent = this.#agent as unknown as string; // As the types of the library have it.
-    this.#socket = io(options.url, {
-      ...{ transports: [options.transport], upgrade: false, forceNew: true, reconnection: false, agent },
+    const socket: Socket<ServerEvents, ClientEvents> = io(url, {
+      ...{
+        transports: [transport],
+        upgrade: false,
+        forceNew: true,
+        reconnection: false,
+        timeout: arrivesWithinMs,
+        agent,
+      },
     });
-    const harm = (what: string) => this.#harm(what);
-    this.#socket.on('disconnect', reason => harm(`lost the connection (${reason})`));
-    this.#socket.on('error', (text, { code }) => harm(`got the error ${code} (${text})`));
-    this.#socket.on('matched', ({ sessionId }) => {
-      if (!options.mayBeLeft && this.sessionId !== undefined) harm('was matched a second time');
+    this.#socket = socket;
+    socket.on('disconnect', reason => {
+      this.sessionId = undefined;
+      this.#isHarmed(`lost the connection (${reason})`);
+    });
+    socket.on('error', (text, { code }) => this.#isHarmed(`got the error ${code} (${text})`));
+    socket.on('matched', ({ sessionId }) => {
       this.sessionId = sessionId;
       this.chats++;
     });
-    this.#socket.on('partner_left', ({ reason }) => {
+    socket.on('partner_left', ({ reason }) => {
       this.sessionId = undefined;
-      if (!options.mayBeLeft) harm(`was told that the partner left (${reason})`);
+      if (!meetsStrangers) this.#isHarmed(`was told that the partner left (${reason})`);
     });
-    this.#socket.on('message', ({ message }) => this.#read(message));
+    if (!meetsStrangers) socket.on('message', ({ message }) => this.#read(message));
   }
 
   /** Bytes that its connections have carried to the node, without what belongs to TCP. */
@@ -65,28 +72,21 @@ export class Person {
     return this.#agent.bytesWritten;
   }
 
-  /** Rejects when it does not get in soon. */
-  arrive(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no answer')), answersWithinMs);
+  /** Comes and looks for a partner. Rejects when it does not get in soon. */
+  async arrive(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
       this.#socket.once('connect', resolve);
       this.#socket.once('connect_error', reject);
-      this.#socket.once('connect', () => clearTimeout(timer));
-      this.#socket.once('connect_error', () => clearTimeout(timer));
+      setTimeout(() => reject(new Error('no answer')), arrivesWithinMs).unref();
     });
-  }
-
-  search(): void {
     this.#socket.emit('search', {}, () => {});
   }
 
-  /** Leaves a stranger. */
   skip(): void {
-    this.sessionId = undefined;
     this.#socket.emit('skip', () => {});
   }
 
-  /** Writes to the partner from now on, so often, until `rest`. */
+  /** Writes to the partner from now on, about so often, until `rest`. */
   chat(everyMs: number, random: Random): void {
     this.#timer = setTimeout(
       () => {
@@ -102,53 +102,46 @@ export class Person {
   }
 
   leave(): void {
-    this.#leaves = true;
     this.rest();
+    this.#socket.off();
     this.#socket.disconnect();
     this.#agent.destroy();
   }
 
   #say(): void {
+    if (this.sessionId === undefined) return;
     this.sent++;
     const message = `${this.sessionId} ${this.sent} ${performance.now()} ${filler}`;
     this.#socket.emit('message', { message }, (reply: Ack<object>) => {
-      if (!reply.ok) this.#harm(`could not send a message (${reply.error.code})`);
+      if (!reply.ok) this.#isHarmed(`could not send a message (${reply.error.code})`);
     });
   }
 
   #read(message: string): void {
-    if (this.#options.mayBeLeft) return;
     const [sessionId, number, at] = message.split(' ');
-    if (sessionId !== this.sessionId) this.#harm('was shown a message that was not for this chat');
     this.shown++;
-    if (Number(number) !== this.shown) {
-      this.#harm(`was shown message ${number} as number ${this.shown}`);
-      this.shown = Number(number);
-    }
     this.latenciesMs.push(performance.now() - Number(at));
+    if (sessionId !== this.sessionId || Number(number) !== this.shown) {
+      this.#isHarmed(`was shown "${message}" as number ${this.shown} in ${this.sessionId}`);
+    }
   }
 
-  #harm(what: string): void {
-    if (!this.#leaves) this.#options.harmed(`${this.name} ${what}.`);
+  #isHarmed(how: string): void {
+    this.#harm.push(`${this.name} ${how}.`);
   }
 }
 
 /** Knows what went through its connections. */
 class CountingAgent extends Agent {
-  #closed = 0;
-  readonly #open = new Set<TcpSocket>();
+  readonly #sockets: TcpSocket[] = [];
 
   get bytesWritten(): number {
-    return [...this.#open].reduce((sum, socket) => sum + socket.bytesWritten, this.#closed);
+    return this.#sockets.reduce((sum, socket) => sum + socket.bytesWritten, 0);
   }
 
   override createConnection(...args: Parameters<Agent['createConnection']>): ReturnType<Agent['createConnection']> {
     const socket = super.createConnection(...args) as TcpSocket;
-    this.#open.add(socket);
-    socket.once('close', () => {
-      this.#open.delete(socket);
-      this.#closed += socket.bytesWritten;
-    });
+    this.#sockets.push(socket);
     return socket;
   }
 }

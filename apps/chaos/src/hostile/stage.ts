@@ -7,65 +7,56 @@ import type { Random } from '../random.ts';
 import { Crowd } from './crowd.ts';
 import { NodeGauge } from './node-gauge.ts';
 
-/** Small, so that growth without bound ends the process while somebody looks. */
-const nodeArgs = ['--max-old-space-size=256', '--expose-gc', '--import'];
-const collectOnSignal = new URL('./collect-on-signal.js', import.meta.url).href;
-/** So many people chat from addresses 127.0.0.2 on. */
+/** The heap is small, so that growth without bound ends the process while somebody looks. */
+const nodeArgs = [
+  ...['--max-old-space-size=256', '--expose-gc', '--import', new URL('./collect-on-signal.js', import.meta.url).href],
+  join(projectDir, 'apps/chat-node/dist/main.js'),
+];
+/** So many people chat, from the addresses 127.0.0.2 on. */
 const bystanders = 16;
 
 export interface StageOptions {
-  /** No two stages of a run have the same number. */
-  number: number;
+  /** For the logs of the nodes. */
   dir: string;
   redisUrl: string;
+  redisPrefix: string;
   random: Random;
-  /** Told, in a sentence, what must not happen to anybody honest. */
-  harmed: (sentence: string) => void;
+  /** Takes sentences about what must not happen, that which led to the others first. */
+  harm: string[];
+}
+
+export interface StageNode {
+  url: string;
+  port: number;
+  process: ServerProcess;
+  gauge: NodeGauge;
 }
 
 /** Two chat nodes as production runs them, with limits on, and people who chat from one to the other. */
 export class Stage {
-  readonly nodes: StageNode[];
-  readonly crowd: Crowd;
+  readonly nodes: StageNode[] = [];
+  readonly #options: StageOptions;
+  #crowd: Crowd | undefined;
+  #stopped = false;
 
-  private constructor(nodes: StageNode[], crowd: Crowd) {
-    this.nodes = nodes;
-    this.crowd = crowd;
+  constructor(options: StageOptions) {
+    this.#options = options;
   }
 
-  /** @throws Error that says what could not be started */
-  static async start({ number, dir, redisUrl, random, harmed }: StageOptions): Promise<Stage> {
-    const nodes: StageNode[] = [];
-    const launch = async (name: string): Promise<void> => {
-      const port = await getPort({ host: '127.0.0.1' });
-      const url = `http://127.0.0.1:${port}`;
-      const env = {
-        ...baseEnvironment(),
-        ...{ PORT: String(port), HOST: '127.0.0.1', REDIS_URL: redisUrl, REDIS_PREFIX: `hostile${number}` },
-        // So that there is something to attack; nobody here knows the token.
-        ADMIN_TOKEN: `${crypto.randomUUID()}`,
-      };
-      const args = [...nodeArgs, collectOnSignal, join(projectDir, 'apps/chat-node/dist/main.js')];
-      const logFile = join(dir, `${name}.log`);
-      await launchApp({ incarnation: `${name}-of-stage-${number}`, args, env, logFile, url }, process => {
-        const node: StageNode = { url, port, process, gauge: new NodeGauge(process.pid ?? 0, url), asked: false };
-        nodes.push(node);
-        void process.ended.then(({ how }) => node.asked || harmed(`The process of ${name} ${how}.`));
-      });
-    };
-    try {
-      // One after the other: the first one is attacked.
-      for (const name of ['the attacked node', 'the other node']) await launch(name);
-      const urls = nodes.map(({ url }) => url);
-      const addressOf = (index: number) => `127.0.0.${2 + index}`;
-      const crowd = new Crowd({ name: 'Bystander', urls, size: bystanders, addressOf, random, harmed });
-      await crowd.pairUp();
-      crowd.chat();
-      return new Stage(nodes, crowd);
-    } catch (error) {
-      await stopAll(nodes);
-      throw error;
-    }
+  /** Begins, and returns when everybody chats. @throws Error that says what could not be started */
+  async start(): Promise<void> {
+    const { random, harm } = this.#options;
+    // One after the other: the first one is attacked.
+    for (const name of ['the attacked node', 'the other node']) await this.#launch(name);
+    const addressOf = (index: number) => `127.0.0.${2 + index}`;
+    this.#crowd = new Crowd({ name: 'Bystander', urls: this.urls, size: bystanders, addressOf, harm });
+    await this.#crowd.pairUp();
+    this.#crowd.chat(random);
+  }
+
+  get crowd(): Crowd {
+    if (!this.#crowd) throw new Error('Nobody is there yet.');
+    return this.#crowd;
   }
 
   get urls(): string[] {
@@ -78,25 +69,29 @@ export class Stage {
   }
 
   async stop(): Promise<void> {
-    this.crowd.leave();
-    await stopAll(this.nodes);
+    this.#stopped = true;
+    this.#crowd?.leave();
+    for (const { gauge, process } of this.nodes) {
+      gauge.stop();
+      process.kill();
+    }
+    await Promise.all(this.nodes.map(({ process }) => process.ended));
   }
-}
 
-export interface StageNode {
-  url: string;
-  port: number;
-  process: ServerProcess;
-  gauge: NodeGauge;
-  /** Whether its end is our own doing. */
-  asked: boolean;
-}
-
-async function stopAll(nodes: StageNode[]): Promise<void> {
-  for (const node of nodes) {
-    node.asked = true;
-    node.gauge.stop();
-    node.process.kill();
+  async #launch(name: string): Promise<void> {
+    const { dir, redisUrl, redisPrefix, harm } = this.#options;
+    const port = await getPort({ host: '127.0.0.1' });
+    if (this.#stopped) throw new Error('The run was given up.');
+    const url = `http://127.0.0.1:${port}`;
+    const env = {
+      ...baseEnvironment(),
+      ...{ PORT: String(port), HOST: '127.0.0.1', REDIS_URL: redisUrl, REDIS_PREFIX: redisPrefix },
+      ADMIN_TOKEN: crypto.randomUUID(), // So that there is something to attack; nobody knows it.
+    };
+    const app = { incarnation: name, args: nodeArgs, env, logFile: join(dir, `${redisPrefix} ${name}.log`), url };
+    await launchApp(app, process => {
+      this.nodes.push({ url, port, process, gauge: new NodeGauge(process.pid ?? 0, url) });
+      void process.ended.then(({ how }) => this.#stopped || harm.unshift(`The process of ${name} ${how}.`));
+    });
   }
-  await Promise.all(nodes.map(({ process }) => process.ended));
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { newcomers } from './crowd.ts';
+import { Crowd } from './crowd.ts';
 import type { Memory } from './node-gauge.ts';
 import { attack, type Orders, type Outcome } from './orders.ts';
 import type { Stage } from './stage.ts';
@@ -47,9 +47,8 @@ export interface TrialOptions {
   orders: Omit<Orders, 'target' | 'port'>;
   honestNsPerByte: number;
   redisCommands: () => Promise<number>;
-  /** What has happened to honest people since the last time. */
-  takeHarm: () => string[];
-  harmed: (sentence: string) => void;
+  /** Takes sentences about what must not happen to honest people. */
+  harm: string[];
 }
 
 /** What is dearer than so many honest bytes for each byte is a failure. */
@@ -57,13 +56,13 @@ const mostTimesHonest = 20;
 /** Less CPU time than this cannot be told from chance, and harms nobody. */
 const leastCpuMs = 100;
 const quietWithinMs = 10_000;
-const windowMs = 200;
+const windowMs = 150;
 const newcomersEveryMs = 2000;
 const mostSentences = 3;
 
 /** Attacks the first node of a stage, and sees what that does to it and to everybody else. */
 export async function tryAttack(options: TrialOptions): Promise<Trial> {
-  const { name, stage, baseline, orders, honestNsPerByte, redisCommands, takeHarm } = options;
+  const { name, stage, baseline, orders, honestNsPerByte, redisCommands, harm } = options;
   const [node] = stage.nodes;
   if (!node) throw new Error('There is no node to attack.');
   stage.crowd.takeLatencies();
@@ -77,12 +76,12 @@ export async function tryAttack(options: TrialOptions): Promise<Trial> {
   const cpuMs = Math.max(0, cpuAfter - cpuBefore - baseline.cpuMsPerMs * ms);
   const cpuNsPerByte = (cpuMs * 1e6) / Math.max(1, outcome.bytes);
   const timesHonest = cpuNsPerByte / honestNsPerByte;
-  const harm = takeHarm();
-  const failures: [Failure['kind'], string][] = [
-    ...harm.slice(0, mostSentences).map(text => ['harm', text] as [Failure['kind'], string]),
-    ...outcome.breaches.map(text => ['breach', text] as [Failure['kind'], string]),
-  ];
-  if (harm.length > mostSentences) failures.push(['harm', `And ${harm.length - mostSentences} more of that kind.`]);
+  const after = await node.gauge.memory();
+  const failures = outcome.breaches.map((text): [Failure['kind'], string] => ['breach', text]);
+  const sentences = harm.splice(0);
+  for (const text of sentences.slice(0, mostSentences)) failures.push(['harm', text]);
+  if (sentences.length > mostSentences)
+    failures.push(['harm', `And ${sentences.length - mostSentences} more like that.`]);
   if (outcome.unanswered > 0) {
     failures.push(['unanswered', `${outcome.unanswered} connections were neither answered nor closed.`]);
   }
@@ -92,10 +91,9 @@ export async function tryAttack(options: TrialOptions): Promise<Trial> {
   return {
     name,
     ...outcome,
-    ...{ cpuMs, cpuNsPerByte, timesHonest },
+    ...{ cpuMs, cpuNsPerByte, timesHonest, after },
     redisPerKb: Math.max(0, redisAfter - redisBefore - baseline.redisPerMs * ms) / Math.max(1, outcome.bytes / 1000),
     rssPeakBytes: node.gauge.rssPeakBytes,
-    after: await node.gauge.memory(),
     before: baseline.latency,
     during: latencyOf(stage.crowd.takeLatencies()),
     failures: failures.map(([kind, text]) => ({ kind, attack: name, text })),
@@ -110,14 +108,17 @@ export function latencyOf(latenciesMs: number[]): Latency {
 
 let comers = 0;
 
-async function comeAgainAndAgain({ stage, harmed }: TrialOptions, attacking: Promise<unknown>): Promise<void> {
+async function comeAgainAndAgain({ stage: { urls }, harm }: TrialOptions, attacking: Promise<unknown>): Promise<void> {
   let goesOn = true;
   const over = attacking.finally(() => {
     goesOn = false;
   });
   while (goesOn) {
     const address = `127.0.3.${1 + (comers++ % 250)}`;
-    await newcomers({ name: `Newcomer ${comers}`, urls: stage.urls, addressOf: () => address, harmed });
+    const name = `Newcomer ${comers}.`;
+    const newcomers = new Crowd({ name, urls, size: 2, addressOf: () => address, harm, meetsStrangers: true });
+    await newcomers.findSomebody();
+    newcomers.leave();
     await Promise.race([over, delay(newcomersEveryMs)]);
   }
 }

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { loopbackOnly } from './loopback-only.ts';
 
-/** What an attack has sent: each counted once this machine's kernel has taken it. */
+/** What has been sent: each counted once this machine's kernel has taken it. */
 export interface Tally {
   connections: number;
   /** Connections, HTTP requests and WebSocket frames. What one request or frame holds is not counted again. */
@@ -25,48 +25,41 @@ export interface WireOptions {
   isOver: () => boolean;
 }
 
-/** A TCP connection with no manners: it sends any bytes at all, and reads only when told to. */
+/** A TCP connection with no manners: it sends any bytes at all, and reads only as long as it wants. */
 export class Wire {
   /** Whether the node owes it something: bytes, or the end of the connection. */
   expectsAnswer = false;
-  /** Whether any byte has come. */
+  /** Whether any byte has come since it last asked. */
   heard = false;
   readonly #socket: Socket;
-  readonly #tally: Tally;
-  readonly #isOver: () => boolean;
-  #connected = false;
+  readonly #options: WireOptions;
   #received = '';
   #waiters: (() => void)[] = [];
 
-  private constructor({ from, to, port, tally, wires, isOver }: WireOptions) {
-    this.#tally = tally;
-    this.#isOver = isOver;
+  private constructor(options: WireOptions) {
+    const { from, to, port, tally, wires } = options;
+    this.#options = options;
     wires.add(this);
-    this.#socket = connect({ host: loopbackOnly(to), port, localAddress: from, noDelay: true });
+    this.#socket = connect({ host: loopbackOnly(to), port, localAddress: loopbackOnly(from), noDelay: true });
     this.#socket.on('error', () => {}); // It closes.
     this.#socket.on('connect', () => {
-      this.#connected = true;
       tally.connections++;
       tally.packets++;
       tally.bytes += bytesOfConnection;
-      this.wake();
     });
     this.#socket.on('data', chunk => {
       this.heard = true;
       this.#received = (this.#received + chunk.toString('latin1')).slice(-rememberedCharacters);
-      this.wake();
     });
-    this.#socket.on('drain', () => this.wake());
-    this.#socket.on('close', () => {
-      wires.delete(this);
-      this.wake();
-    });
+    this.#socket.on('close', () => wires.delete(this));
+    for (const event of ['connect', 'data', 'drain', 'close']) this.#socket.on(event, () => this.wake());
   }
 
   /** Waits until it is connected, or cannot be. */
   static async open(options: WireOptions): Promise<Wire> {
     const wire = new Wire(options);
-    while (!wire.#connected && !wire.#isDone) await wire.#news();
+    // Also when the time is over: whatever has begun is counted.
+    while (wire.#socket.connecting && !wire.isClosed) await wire.#news();
     return wire;
   }
 
@@ -74,23 +67,17 @@ export class Wire {
     return this.#socket.destroyed;
   }
 
-  /** Whether it was refused before it began. */
-  get failed(): boolean {
-    return this.isClosed && !this.#connected;
-  }
-
   /** Sends, and waits while the node takes nothing more. @returns false once the connection is closed */
   async send(data: string | Buffer, packets = 1): Promise<boolean> {
     if (this.isClosed) return false;
-    const bytes = Buffer.byteLength(data);
-    const flows = this.#socket.write(data, error => {
+    this.#socket.write(data, error => {
       if (error) return;
-      this.#tally.packets += packets;
-      this.#tally.bytes += bytes;
+      this.#options.tally.packets += packets;
+      this.#options.tally.bytes += Buffer.byteLength(data);
     });
     // Even a write that succeeds at once gives way: else nothing would ever be read here.
     await turn();
-    if (!flows) while (this.#socket.writableNeedDrain && !this.#isDone) await this.#news();
+    await this.#until(() => !this.#socket.writableNeedDrain);
     return !this.isClosed;
   }
 
@@ -99,17 +86,25 @@ export class Wire {
     this.expectsAnswer = true;
     this.heard = false;
     await this.send(data);
-    while (!this.heard && !this.#isDone) await this.#news();
+    await this.#until(() => this.heard);
   }
 
-  /** The first match in what comes, which is then forgotten up to there; undefined when it closes, or the time is over, first. */
-  async until(pattern: RegExp): Promise<RegExpExecArray | undefined> {
-    for (;;) {
-      const found = pattern.exec(this.#received);
-      if (found) this.#received = this.#received.slice(found.index + found[0].length);
-      if (found || this.#isDone) return found ?? undefined;
-      await this.#news();
-    }
+  /** The first match in what comes, which is then forgotten up to there; none when it closes, or time is over, first. */
+  async find(pattern: RegExp): Promise<RegExpExecArray | []> {
+    let found: RegExpExecArray | null = null;
+    await this.#until(() => {
+      found = pattern.exec(this.#received);
+      return found !== null;
+    });
+    if (found === null) return [];
+    const { index, 0: text } = found as RegExpExecArray;
+    this.#received = this.#received.slice(index + text.length);
+    return found;
+  }
+
+  /** Until the node ends it, or the time is over. */
+  async end(): Promise<void> {
+    await this.#until(() => false);
   }
 
   /** Reads nothing any more. */
@@ -131,8 +126,8 @@ export class Wire {
     for (const wake of this.#waiters.splice(0)) wake();
   }
 
-  get #isDone(): boolean {
-    return this.isClosed || this.#isOver();
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition() && !this.isClosed && !this.#options.isOver()) await this.#news();
   }
 
   #news(): Promise<void> {

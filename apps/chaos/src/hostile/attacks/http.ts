@@ -1,32 +1,16 @@
-import type { Attack, Attacker } from '../attacker.ts';
-import { post, times, webSocketUpgrade } from '../frames.ts';
-
-type Make = (attacker: Attacker) => string | Buffer;
+import { type Attack, requests } from '../attacker.ts';
+import { get, post, times, webSocketUpgrade } from '../frames.ts';
 
 const engine = '/socket.io/?EIO=4&transport=polling';
-const get = (path: string, headers = '', method = 'GET') => `${method} ${path} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
-
-/** The same kind of request again and again, on ten connections. */
-function requests(make: Make): Attack {
-  return attacker =>
-    attacker.inParallel(10, async () => {
-      const wire = await attacker.open();
-      while (attacker.goes && !wire.isClosed) await wire.ask(make(attacker));
-      wire.close();
+/** Requests that must not be let in, because of the web page that they come from. */
+const foreign =
+  (what: string, make: () => string): Attack =>
+  attacker =>
+    attacker.inParallel(10, async wire => {
+      await wire.ask(make());
+      const [answer = ''] = await wire.find(/sid\\?"|HTTP\/1.1 (101|[3-5]\d\d)/);
+      if (answer.includes('sid') || answer.endsWith('101')) attacker.breaches.add(`The node let in ${what}.`);
     });
-}
-
-/** The same, of requests that must not be let in, because of the web page that they come from. */
-function foreign(what: string, make: Make): Attack {
-  return attacker =>
-    attacker.inParallel(10, async () => {
-      const wire = await attacker.open();
-      await wire.ask(make(attacker));
-      const [letIn] = (await wire.until(/"sid":?|\\"sid\\"|HTTP\/1.1 (101|[3-5]\d\d)/)) ?? [''];
-      if (letIn.includes('sid') || letIn.endsWith('101')) attacker.breach(`The node let in ${what}.`);
-      wire.close();
-    });
-}
 
 const badUrls = [
   '//',
@@ -72,14 +56,11 @@ export const httpAttacks: Record<string, Attack> = {
   'http-bad-url': requests(({ random }) => get(random.pick(badUrls))),
   'http-wrong-upgrade': requests(({ random }) => random.pick(wrongUpgrades)),
   'http-endless-body': attacker =>
-    attacker.inParallel(10, async () => {
-      const wire = await attacker.open();
+    attacker.inParallel(10, async wire => {
       wire.expectsAnswer = true;
       const path = attacker.random.pick(['/', engine, '/admin/announcements']);
-      await wire.send(`POST ${path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
-      const chunks = times(100, '4\r\n42[1\r\n');
-      while (attacker.goes && (await wire.send(chunks, 1)));
-      wire.close();
+      await wire.send(get(path, 'Transfer-Encoding: chunked\r\n', 'POST'));
+      while (attacker.goes && (await wire.send(times(100, '4\r\n42[1\r\n'))));
     }),
   'http-expect': requests(() => post(engine, '40', 'Expect: 100-continue\r\n')),
   'http-two-lengths': requests(() => post(engine, '40', 'Content-Length: 7\r\n')),
@@ -90,15 +71,10 @@ export const httpAttacks: Record<string, Attack> = {
     get(engine, 'Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n'),
   ),
   'http-foreign-upgrade': attacker =>
-    attacker.inParallel(10, async () => {
-      const wire = await attacker.open();
+    attacker.inParallel(10, async wire => {
       const sid = await attacker.handshake(wire);
-      const second = await attacker.open();
-      await second.ask(webSocketUpgrade(evil, `/socket.io/?EIO=4&transport=websocket&sid=${sid}`));
-      if (sid && (await second.until(/HTTP\/1.1 \d\d\d/))?.[0].endsWith('101')) {
-        attacker.breach('The node let a foreign origin upgrade a session.');
-      }
-      wire.close();
-      second.close();
+      await wire.ask(webSocketUpgrade(evil, `/socket.io/?EIO=4&transport=websocket&sid=${sid}`));
+      const [, status] = await wire.find(/HTTP\/1.1 (\d+)/);
+      if (sid && status === '101') attacker.breaches.add('The node let a foreign origin upgrade a session.');
     }),
 };

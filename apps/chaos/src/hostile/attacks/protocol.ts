@@ -1,37 +1,41 @@
 import type { Attack, Attacker } from '../attacker.ts';
-import { frame, times } from '../frames.ts';
+import { frame, post, times } from '../frames.ts';
 import type { Wire } from '../wire.ts';
 import { flood } from './web-socket.ts';
 
 const event = (...args: unknown[]) => frame(`42${JSON.stringify(args)}`);
 
-/** Two of the attacker's own, who are in a chat, if they find each other or somebody else. */
-async function pair(attacker: Attacker): Promise<[Wire, Wire, sessionId: string]> {
-  const [one, two] = [await attacker.join(), await attacker.join()];
-  for (const wire of [one, two]) await wire.send(event('search'));
-  const [, sessionId = ''] = (await one.until(/"sessionId":"([^"]+)"|"error"/)) ?? [];
-  return [one, two, sessionId];
+/** Two of the attacker's own who look for a partner, and find each other or somebody else, again and again. */
+function pairs(work: (attacker: Attacker, one: Wire, two: Wire) => Promise<void>): Attack {
+  return attacker =>
+    attacker.inParallel(
+      2,
+      async one => {
+        const two = await attacker.join();
+        for (const wire of [one, two]) await wire.send(event('search'));
+        await work(attacker, one, two);
+        two.close();
+      },
+      () => attacker.join(),
+    );
 }
 
 /** A chat in which one side sends this as fast as it can. */
-function inChat(make: (sessionId: string) => Buffer[], { partner }: { partner?: (wire: Wire) => void } = {}): Attack {
-  return attacker =>
-    attacker.inParallel(2, async () => {
-      const [one, two, sessionId] = await pair(attacker);
-      partner?.(two);
-      const packets = make(sessionId);
-      const batch = Buffer.concat(packets);
-      while (attacker.goes && (await one.send(batch, packets.length)));
-      one.close();
-      two.close();
-    });
-}
+const inChat = (make: (sessionId: string) => Buffer[], { reads = true } = {}): Attack =>
+  pairs(async (attacker, one, two) => {
+    const [, sessionId = ''] = await one.find(/"sessionId":"([^"]+)"|"error"/);
+    const packets = make(sessionId);
+    const batch = Buffer.concat(packets);
+    if (!reads) two.stall();
+    while (attacker.goes && (await one.send(batch, packets.length)));
+  });
 
 const marks = (count: number) => `a${'\u0301\u0327'.repeat(count / 2)}`;
 const storm = (name: string) => flood({ bytes: () => times(100, event(name)), packets: 100, places: 4, joins: true });
+const longText = '\u{1F600}'.repeat(500);
+const token = (userId = '', secret = '') => JSON.stringify({ resume: `${userId}.${secret}` });
 const secret = (attacker: Attacker) =>
   Array.from({ length: 43 }, () => attacker.random.whole(0, 35).toString(36)).join('');
-const resumeToken = /"token":"([\w-]+)\.([\w-]+)"/;
 
 /** What this chat's own events can be used for. */
 export const protocolAttacks: Record<string, Attack> = {
@@ -54,60 +58,49 @@ export const protocolAttacks: Record<string, Attack> = {
   'chat-received': inChat(sessionId =>
     Array<Buffer>(100).fill(event('received', { sessionId, upTo: 1, resend: true })),
   ),
-  'chat-unread': inChat(() => Array<Buffer>(20).fill(event('message', '\u{1F600}'.repeat(500))), {
-    partner: wire => wire.stall(),
-  }),
+  'chat-unread': inChat(() => Array<Buffer>(20).fill(event('message', longText)), { reads: false }),
   'chat-unpolled': attacker =>
-    attacker.inParallel(2, async () => {
-      const wire = await attacker.open();
+    attacker.inParallel(2, async wire => {
       const sid = await attacker.handshake(wire);
-      const post = (body: string) =>
-        `POST /socket.io/?EIO=4&transport=polling&sid=${sid} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-      if (!sid) return wire.close();
-      await wire.ask(post('40'));
-      await wire.ask(post('42["search"]'));
+      if (!sid) return;
+      const path = `/socket.io/?EIO=4&transport=polling&sid=${sid}`;
+      for (const packet of ['40', '42["search"]']) await wire.ask(post(path, packet));
       const other = await attacker.join();
       await other.send(event('search'));
-      const batch = times(20, event('message', '\u{1F600}'.repeat(500)));
+      const batch = times(20, event('message', longText));
       // Pongs keep its session alive, though it never asks what there is for it.
-      while (attacker.goes && (await other.send(batch, 20)) && !wire.isClosed) await wire.ask(post('3'));
-      wire.close();
+      while (attacker.goes && (await other.send(batch, 20)) && !wire.isClosed) await wire.ask(post(path, '3'));
       other.close();
     }),
-  'chat-other-session': attacker =>
-    attacker.inParallel(2, async () => {
-      const [one, two] = await pair(attacker);
-      const message = 'This belongs to another chat';
-      for (const malformed of [{}, { seq: 'x' }, { seq: -1 }]) {
-        await one.send(event('message', { message, sessionId: 'of-an-earlier-chat', ...malformed }));
-      }
-      await one.send(frame('42["message",{"message":"end"}]'));
-      const [shown] = (await two.until(/another chat|"end"/)) ?? [''];
-      if (shown === 'another chat') attacker.breach('A message that named another session was shown to the partner.');
-      one.close();
-      two.close();
-    }),
+  'chat-other-session': pairs(async (attacker, one, two) => {
+    const message = 'This belongs to another chat';
+    for (const malformed of [{}, { seq: 'x' }, { seq: -1 }]) {
+      await one.send(event('message', { message, sessionId: 'of-an-earlier-chat', ...malformed }));
+    }
+    await one.send(event('message', { message: 'This is the end' }));
+    const [shown] = await two.find(/another chat|the end/);
+    if (shown === 'another chat')
+      attacker.breaches.add('A message that named another session was shown to the partner.');
+  }),
   'resume-made-up': attacker =>
-    attacker.inParallel(5, async () => {
-      const id = secret(attacker).slice(0, 20);
-      const wire = await attacker.join(JSON.stringify({ resume: `${id}.${secret(attacker)}` }));
-      wire.close();
-    }),
+    attacker.inParallel(
+      5,
+      async () => {},
+      () => attacker.join(token(secret(attacker).slice(0, 20), secret(attacker))),
+    ),
   'resume-foreign': async attacker => {
     const elsewhere = '127.0.99.99';
     const victim = await attacker.join('{"resume":true}', elsewhere);
-    const [, userId, own] = (await victim.until(resumeToken)) ?? [];
-    if (!userId) return victim.close();
-    for (let n = 0; n < 40 && attacker.goes; n++) {
-      const wire = await attacker.join(JSON.stringify({ resume: `${userId}.${secret(attacker)}` }));
-      wire.close();
-    }
+    const [, userId, own] = await victim.find(/"token":"([\w-]+)\.([\w-]+)"/);
+    // More often than a user may resume in a minute.
+    for (let n = 0; userId && n < 40 && attacker.goes; n++)
+      (await attacker.join(token(userId, secret(attacker)))).close();
     victim.reset();
-    const back = await attacker.join(JSON.stringify({ resume: `${userId}.${own}` }), elsewhere);
-    const answer = await back.until(/"resumed":(true|false)|"code":"TOO_MANY/);
-    if (answer && answer[1] !== 'true') {
-      attacker.breach('A user could not resume after somebody else had tried to in that name.');
-    }
+    const back = await attacker.join(token(userId, own), elsewhere);
+    const [answer, resumed] = await back.find(/"resumed":(true|false)|"code":"TOO_MANY/);
     back.close();
+    if (userId && answer && resumed !== 'true') {
+      attacker.breaches.add('A user could not resume after somebody else had tried to in that name.');
+    }
   },
 };

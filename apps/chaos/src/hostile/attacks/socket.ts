@@ -13,13 +13,15 @@ const keys = (count: number): string =>
 const attachments = (announced: number, sent: number): Attack => {
   const places = Array.from({ length: announced }, (_, num) => `{"_placeholder":true,"num":${num}}`);
   return attacker =>
-    attacker.inParallel(50, async () => {
-      const wire = await attacker.join();
-      await wire.send(frame(`45${announced}-["message",${places}]`));
-      for (let n = 0; n < sent; n++) await wire.send(frame(Buffer.alloc(60_000), heads.binary));
-      await wire.until(/\x88/); // Until the node closes it, or the time is over.
-      wire.close();
-    });
+    attacker.inParallel(
+      50,
+      async wire => {
+        await wire.send(frame(`45${announced}-["message",${places}]`));
+        for (let n = 0; n < sent; n++) await wire.send(frame(Buffer.alloc(60_000), heads.binary));
+        await wire.end();
+      },
+      () => attacker.join(),
+    );
 };
 
 /** What Socket.IO makes of packets: namespaces, events, acknowledgements, attachments. */

@@ -1,6 +1,6 @@
 import { deflateRawSync } from 'node:zlib';
 import type { Attack } from '../attacker.ts';
-import { frame, frameHeader, heads, times } from '../frames.ts';
+import { frame, frameHeader, heads, lazily, times } from '../frames.ts';
 
 interface Flood {
   /** What is sent again and again, and how many frames that is. */
@@ -20,29 +20,29 @@ const offer = 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_b
 
 /** WebSockets on which bytes are sent as fast as the node takes them, and others in their place when they are closed. */
 export function flood({ bytes, packets, places = 2, joins, deaf, first, headers }: Flood): Attack {
-  let batch: Buffer;
+  const batch = lazily(bytes);
   return attacker =>
-    attacker.inParallel(places, async () => {
-      batch ??= bytes();
-      const wire = joins ? await attacker.join() : await attacker.webSocket(headers);
-      if (deaf) wire.stall();
-      if (first) await wire.send(first);
-      while (attacker.goes && (await wire.send(batch, packets)));
-      wire.close();
-    });
+    attacker.inParallel(
+      places,
+      async wire => {
+        if (deaf) wire.stall();
+        if (first) await wire.send(first);
+        while (attacker.goes && (await wire.send(batch(), packets)));
+      },
+      () => (joins ? attacker.join() : attacker.webSocket(headers)),
+    );
 }
 
 /** One broken frame on each of many WebSockets. */
-const single = (bytes: () => Buffer, headers?: string): Attack => {
-  let broken: Buffer;
+function single(bytes: () => Buffer, headers?: string): Attack {
+  const broken = lazily(bytes);
   return attacker =>
-    attacker.inParallel(10, async () => {
-      broken ??= bytes();
-      const wire = await attacker.webSocket(headers);
-      await wire.ask(broken);
-      wire.close();
-    });
-};
+    attacker.inParallel(
+      10,
+      wire => wire.ask(broken()),
+      () => attacker.webSocket(headers),
+    );
+}
 
 /** Frames, whatever they hold. */
 export const webSocketAttacks: Record<string, Attack> = {
