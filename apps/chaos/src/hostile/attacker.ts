@@ -37,7 +37,7 @@ export class Attacker {
     setTimeout(() => {
       this.#isOver = true;
       for (const wire of this.#wires) wire.wake();
-    }, options.ms);
+    }, options.ms).unref();
   }
 
   /** Whether more may be begun. */

@@ -63,10 +63,10 @@ export class Crowd {
   }
 
   /** Waits until all that was said up to now has been shown. Whoever was not shown it soon is harmed. */
-  async heard(): Promise<void> {
+  async heard(ms = withinMs): Promise<void> {
     const said = this.#pairs().map(([from, to]) => ({ from, to, sent: from.sent }));
     const missing = () => said.filter(({ to, sent }) => to.shown < sent);
-    await becomes(() => missing().length === 0);
+    await becomes(() => missing().length === 0, ms);
     for (const { from, to } of missing()) this.#harm.push(`${to.name} was not shown all that ${from.name} said.`);
   }
 

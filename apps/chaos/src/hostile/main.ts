@@ -24,14 +24,14 @@ process.exit();
 /** @returns 1 when the node did what it must never do */
 async function runOnce(): Promise<number> {
   const options = parseHostileOptions(process.argv.slice(2), names);
-  say(`Seed ${options.seed}. The same attacks once more: npm run test:hostile -- --seed ${options.seed}`);
-  say(tableHead);
   const run = new Run(options, trial => say(tableRow(trial)));
   const givenUp = new Promise<never>((_resolve, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(signal, () => reject(new Error('The run was given up.')));
     }
   });
+  say(`Seed ${options.seed}. The same attacks once more: npm run test:hostile -- --seed ${options.seed}`);
+  say(tableHead);
   const report = await Promise.race([run.start(options.attacks ?? names), givenUp]).finally(() => run.stop());
   const sum = (field: 'packets' | 'bytes') => report.trials.reduce((total, trial) => total + trial[field], 0);
   say(`\nA byte of honest people costs ${report.honestNsPerByte.toFixed(0)} ns of CPU.`);
