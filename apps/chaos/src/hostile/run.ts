@@ -11,6 +11,7 @@ import { Stage } from './stage.ts';
 import { type Baseline, latencyOf, type Trial, type TrialOptions, tryAttack } from './trial.ts';
 
 const restMs = 2000;
+const longestWatchMs = 10_000;
 /** In a run of a minute or more. */
 const honestPeople = 200;
 const honestMs = 5000;
@@ -50,7 +51,7 @@ export class Run {
     this.#server = await RedisServer.start({ dir: join(this.#dir, 'redis') });
     this.#redis = new Redis(this.#server.url);
     const random = seededRandom(seed);
-    const { stage } = await this.#ready();
+    const stage = await this.#staged();
     const scale = Math.min(1, minutes);
     const people = 2 * Math.ceil((honestPeople * scale) / 2);
     const honest = { stage, people, ms: honestMs * scale, random, harm: this.#harm };
@@ -58,13 +59,9 @@ export class Run {
     if (this.#harm.length > 0) throw new Error(`Without any attack: ${this.#harm.join(' ')}`);
     const trials: Trial[] = [];
     const tryOut = async (name: string, orders: TrialOptions['orders']): Promise<void> => {
-      const trial = await tryAttack({
-        name,
-        orders,
-        ...known,
-        ...(await this.#ready()),
-        redisCommands: () => this.#commands(),
-      });
+      const stage = await this.#staged();
+      const [baseline, redisCommands] = [await this.#usual(stage), () => this.#commands()];
+      const trial = await tryAttack({ name, orders, stage, baseline, redisCommands, ...known });
       if (fresh || orders.names.length > 1) await this.#judgeMemory(trial);
       trials.push(trial);
       this.#told(trial);
@@ -96,27 +93,31 @@ export class Run {
   }
 
   /** The stage of the last attack, or another one if somebody was harmed there. */
-  async #ready(): Promise<{ stage: Stage; baseline: Baseline }> {
-    if (this.#stage && this.#baseline) return { stage: this.#stage, baseline: this.#baseline };
+  async #staged(): Promise<Stage> {
+    if (this.#stage) return this.#stage;
     const redisPrefix = `hostile${++this.#stages}`;
     const random = seededRandom(this.#options.seed + this.#stages);
     const [dir, redisUrl] = [this.#dir, this.#server?.url ?? ''];
-    const stage = new Stage({ dir, redisUrl, redisPrefix, random, harm: this.#harm });
-    this.#stage = stage;
-    await stage.start();
+    this.#stage = new Stage({ dir, redisUrl, redisPrefix, random, harm: this.#harm });
+    await this.#stage.start();
     await delay(restMs); // They have just started.
+    return this.#stage;
+  }
+
+  /** What is usual on the stage. */
+  async #usual(stage: Stage): Promise<Baseline> {
+    if (this.#baseline) return this.#baseline;
     stage.crowd.takeLatencies();
     const [startedAt, cpuMs, redis] = [performance.now(), stage.cpuMs(), await this.#commands()];
-    await delay(restMs);
+    await delay(this.#options.fresh ? restMs : Math.min(longestWatchMs, (1 + this.#options.minutes) * restMs));
     const [ms, redisAfter] = [performance.now() - startedAt, await this.#commands()];
-    const baseline = {
+    this.#baseline = {
       cpuMsPerMs: (stage.cpuMs() - cpuMs) / ms,
       redisPerMs: (redisAfter - redis) / ms,
       latency: latencyOf(stage.crowd.takeLatencies()),
       memory: await stage.nodes[0]?.gauge.memory(),
     };
-    this.#baseline = baseline;
-    return { stage, baseline };
+    return this.#baseline;
   }
 
   /** Waits until the attacked node keeps hardly more than before, and says so if that does not happen. */

@@ -1,7 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Attack, Attacker } from '../attacker.ts';
 import { frame, post, times } from '../frames.ts';
 import type { Wire } from '../wire.ts';
 import { flood } from './web-socket.ts';
+
+/** Between two users who are honest, and no part of the attack. */
+const restMs = 500;
 
 const event = (...args: unknown[]) => frame(`42${JSON.stringify(args)}`);
 
@@ -89,7 +93,8 @@ export const protocolAttacks: Record<string, Attack> = {
       () => attacker.join(token(secret(attacker).slice(0, 20), secret(attacker))),
     ),
   'resume-foreign': async attacker => {
-    const elsewhere = '127.0.99.99';
+    // Another one each time, so that no limit of its own stands in the way.
+    const elsewhere = `127.1.${attacker.random.whole(0, 255)}.${attacker.random.whole(1, 254)}`;
     const victim = await attacker.join('{"resume":true}', elsewhere);
     const [, userId, own] = await victim.find(/"token":"([\w-]+)\.([\w-]+)"/);
     // More often than a user may resume in a minute.
@@ -102,5 +107,6 @@ export const protocolAttacks: Record<string, Attack> = {
     if (userId && answer && resumed !== 'true') {
       attacker.breaches.add('A user could not resume after somebody else had tried to in that name.');
     }
+    await delay(restMs);
   },
 };
