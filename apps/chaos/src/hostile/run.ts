@@ -7,8 +7,9 @@ import { Redis } from 'ioredis';
 import { seededRandom } from '../random.ts';
 import { honestNsPerByte } from './honest-cost.ts';
 import type { HostileOptions } from './options.ts';
+import { schedule, type Turn } from './schedule.ts';
 import { Stage } from './stage.ts';
-import { type Baseline, latencyOf, type Trial, type TrialOptions, tryAttack } from './trial.ts';
+import { type Baseline, latencyOf, type Trial, tryAttack } from './trial.ts';
 
 const restMs = 2000;
 const longestWatchMs = 10_000;
@@ -46,19 +47,18 @@ export class Run {
 
   /** Carries out all that the options say, with these attacks. `stop` afterwards, however it ends. */
   async start(names: string[]): Promise<Report> {
-    const { seed, packets, minutes, together, fresh } = this.#options;
+    const { seed, minutes, fresh } = this.#options;
     this.#dir = await mkdtemp(join(tmpdir(), 'passerby-hostile-'));
     this.#server = await RedisServer.start({ dir: join(this.#dir, 'redis') });
     this.#redis = new Redis(this.#server.url);
-    const random = seededRandom(seed);
     const stage = await this.#staged();
     const scale = Math.min(1, minutes);
     const people = 2 * Math.ceil((honestPeople * scale) / 2);
-    const honest = { stage, people, ms: honestMs * scale, random, harm: this.#harm };
+    const honest = { stage, people, ms: honestMs * scale, random: seededRandom(seed), harm: this.#harm };
     const known = { honestNsPerByte: await honestNsPerByte(honest), harm: this.#harm };
     if (this.#harm.length > 0) throw new Error(`Without any attack: ${this.#harm.join(' ')}`);
     const trials: Trial[] = [];
-    const tryOut = async (name: string, orders: TrialOptions['orders']): Promise<void> => {
+    const tryOut = async ({ name, orders }: Turn): Promise<void> => {
       const stage = await this.#staged();
       const [baseline, redisCommands] = [await this.#usual(stage), () => this.#commands()];
       const trial = await tryAttack({ name, orders, stage, baseline, redisCommands, ...known });
@@ -67,13 +67,7 @@ export class Run {
       this.#told(trial);
       if (fresh || trial.failures.some(({ kind }) => kind === 'harm')) await this.#clear();
     };
-    const halfMs = minutes * 30_000;
-    const bounds = { seed, packets: packets / 10, ms: together ? 2 * halfMs : Math.max(300, halfMs / names.length) };
-    for (const [index, name] of together ? [] : random.shuffled(names).entries()) {
-      // Each from another address, so that what one may not do any more is not the next one's loss.
-      await tryOut(name, { names: [name], address: `127.0.66.${1 + index}`, ...bounds });
-    }
-    await tryOut('all at once', { names, address: '127.0.0.66', ...bounds, ms: together ? 2 * halfMs : halfMs });
+    for (const turn of schedule(this.#options, names)) await tryOut(turn);
     return { seed, honestNsPerByte: known.honestNsPerByte, trials };
   }
 

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Crowd } from './crowd.ts';
 import type { Memory } from './node-gauge.ts';
-import { attack, type Orders, type Outcome } from './orders.ts';
+import { attack, type Outcome } from './orders.ts';
+import type { Turn } from './schedule.ts';
 import type { Stage } from './stage.ts';
 
 /** What is usual while nobody attacks. */
@@ -40,11 +41,9 @@ export interface Trial extends Outcome {
   failures: Failure[];
 }
 
-export interface TrialOptions {
-  name: string;
+export interface TrialOptions extends Turn {
   stage: Stage;
   baseline: Baseline;
-  orders: Omit<Orders, 'target' | 'port'>;
   honestNsPerByte: number;
   redisCommands: () => Promise<number>;
   /** Takes sentences about what must not happen to honest people. */
