@@ -22,6 +22,9 @@ async function carryOut({ names, seed, address, target, port, packets, ms }: Ord
     };
     return { attacker, done: run() };
   });
+  process.on('message', () => {
+    for (const { attacker } of attackers) attacker.stop();
+  });
   await Promise.race([Promise.all(attackers.map(({ done }) => done)), delay(ms + answersWithinMs)]);
   const unanswered = await Promise.all(attackers.map(({ attacker }) => attacker.finish(answersWithinMs)));
   const sum = (field: 'connections' | 'packets' | 'bytes') =>

@@ -34,10 +34,7 @@ export class Attacker {
   constructor(options: AttackerOptions) {
     this.#options = options;
     this.random = options.random;
-    setTimeout(() => {
-      this.#isOver = true;
-      for (const wire of this.#wires) wire.wake();
-    }, options.ms).unref();
+    setTimeout(() => this.stop(), options.ms).unref();
   }
 
   /** Whether more may be begun. */
@@ -92,6 +89,12 @@ export class Attacker {
     await wire.ask('GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n');
     const [, sid] = await wire.find(/"sid":"([\w-]+)"|HTTP\/1.1 [45]/);
     return sid;
+  }
+
+  /** Begins nothing new, and waits for nothing. */
+  stop(): void {
+    this.#isOver = true;
+    for (const wire of this.#wires) wire.wake();
   }
 
   /** Waits so long for what the node owes, and ends everything. @returns how many connections got neither bytes nor an end */

@@ -31,8 +31,8 @@ export interface Outcome extends Tally {
   breaches: string[];
 }
 
-/** Attacks, in a process of its own, which has ended when this returns. */
-export async function attack(orders: Orders): Promise<Outcome> {
+/** Attacks, in a process of its own, which has ended when this returns. Begins nothing new once `victimEnded` settles. */
+export async function attack(orders: Orders, victimEnded: Promise<unknown>): Promise<Outcome> {
   // Without the arguments of this process, some of which are for it alone.
   const child = fork(script, { execArgv: [] });
   const gone = once(child, 'exit');
@@ -40,6 +40,7 @@ export async function attack(orders: Orders): Promise<Outcome> {
   try {
     if (child.pid !== undefined) setPriority(child.pid, niceness);
     child.send(orders);
+    void victimEnded.then(() => child.connected && child.send('stop'));
     const [outcome] = (await Promise.race([once(child, 'message'), gone])) as [Outcome | number | null];
     if (outcome === null || typeof outcome === 'number') throw new Error('The attacking process ended early.');
     return outcome;

@@ -67,7 +67,7 @@ export async function tryAttack(options: TrialOptions): Promise<Trial> {
   stage.crowd.takeLatencies();
   node.gauge.rssPeakBytes = 0;
   const [startedAt, cpuBefore, redisBefore] = [performance.now(), stage.cpuMs(), await redisCommands()];
-  const attacking = attack({ ...orders, target: '127.0.0.1', port: node.port });
+  const attacking = attack({ ...orders, target: '127.0.0.1', port: node.port }, node.process.ended);
   const [outcome] = await Promise.all([attacking, comeAgainAndAgain(options, attacking)]);
   await quiet(stage, baseline);
   const [ms, cpuAfter, redisAfter] = [performance.now() - startedAt, stage.cpuMs(), await redisCommands()];
