@@ -10,14 +10,15 @@ const restMs = 500;
 const event = (...args: unknown[]) => frame(`42${JSON.stringify(args)}`);
 
 /** Two of the attacker's own who look for a partner, and find each other or somebody else, again and again. */
-function pairs(work: (attacker: Attacker, one: Wire, two: Wire) => Promise<void>): Attack {
+function pairs(work: (attacker: Attacker, one: Wire, two: Wire, sessionId: string) => Promise<void>): Attack {
   return attacker =>
     attacker.inParallel(
       2,
       async one => {
         const two = await attacker.join();
         for (const wire of [one, two]) await wire.send(event('search'));
-        await work(attacker, one, two);
+        const [, sessionId = ''] = await one.find(/"sessionId":"([^"]+)"|"error"/);
+        await work(attacker, one, two, sessionId);
         two.close();
       },
       () => attacker.join(),
@@ -26,8 +27,7 @@ function pairs(work: (attacker: Attacker, one: Wire, two: Wire) => Promise<void>
 
 /** A chat in which one side sends this as fast as it can. */
 const inChat = (make: (sessionId: string) => Buffer[], { reads = true } = {}): Attack =>
-  pairs(async (attacker, one, two) => {
-    const [, sessionId = ''] = await one.find(/"sessionId":"([^"]+)"|"error"/);
+  pairs(async (attacker, one, two, sessionId) => {
     const packets = make(sessionId);
     const batch = Buffer.concat(packets);
     if (!reads) two.stall();
