@@ -24,16 +24,25 @@ export function createHttpFront(inner: Server, admission: Admission): Server {
   });
   front.setTimeout(silentMs);
   acceptInTurns(front, { admits: socket => admission.admits(socket), dropped: () => admission.hungUp() });
-  const refused = new WeakSet<Socket>();
+  /** Connections on which a request is under way, and those that are about to be closed. */
+  const busy = new WeakSet<Socket>();
+  const closing = new WeakSet<Socket>();
   front.on('request', (request, response) => {
-    // What was sent behind a refused request is not looked at: the connection is about to be closed.
-    if (refused.has(request.socket)) return;
-    const refusal = admission.refusal(request);
+    const { socket } = request;
+    // What was sent behind a refused request is not looked at.
+    if (closing.has(socket)) return;
+    const refusal = admission.refusal(request, { isPipelined: busy.has(socket) });
+    busy.add(socket);
+    response.once('finish', () => {
+      busy.delete(socket);
+      // It has its answer, and would go on sending.
+      if (!request.complete) socket.destroySoon();
+    });
     if (!refusal) {
       inner.emit('request', request, response);
       return;
     }
-    refused.add(request.socket);
+    closing.add(socket);
     response.writeHead(refusal.status, headersOf(refusal)).end(bodyOf(refusal));
   });
   front.on('upgrade', (request, socket, head) => {

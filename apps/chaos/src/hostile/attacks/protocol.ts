@@ -97,6 +97,9 @@ export const protocolAttacks: Record<string, Attack> = {
     const elsewhere = `127.1.${attacker.random.whole(0, 255)}.${attacker.random.whole(1, 254)}`;
     const victim = await attacker.join('{"resume":true}', elsewhere);
     const [, userId, own] = await victim.find(/"token":"([\w-]+)\.([\w-]+)"/);
+    // Only who has looked for somebody is there to be resumed.
+    await victim.send(frame('420["search"]'));
+    await victim.find(/430\[/);
     // More often than a user may resume in a minute.
     for (let n = 0; userId && n < 40 && attacker.goes; n++)
       (await attacker.join(token(userId, secret(attacker)))).close();
