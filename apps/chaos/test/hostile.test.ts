@@ -8,6 +8,11 @@ import type { Failure } from '../src/hostile/trial.ts';
 
 const main = join(__dirname, '../dist/hostile/main.js');
 const withinMs = 120_000;
+/** One by one: among others, they might not get as far as to do what they can. */
+const severe = [
+  ...['http-jsonp', 'http-cross-site', 'http-foreign-upgrade', 'chat-other-session'],
+  ...['resume-foreign', 'engine-connects-1m', 'tcp-unread'],
+];
 
 let child: ChildProcess;
 let dir: string;
@@ -46,17 +51,20 @@ afterEach(async () => {
 const onLinux = process.platform === 'linux' ? describe : describe.skip;
 
 onLinux('the hostile client', () => {
-  it(
-    'harms nobody with all that it does at once',
-    async () => {
-      const { output } = await run('--seed', '7', '--packets', '20000', '--minutes', '0.15', '--together');
-      const text = await readFile(join(dir, '.cache/hostile.json'), 'utf8').catch(() => `"${output}"`);
+  it.each([
+    ['all that it does at once', ['--together']],
+    ['the worst of it, one by one', ['--attacks', severe.join()]],
+  ])(
+    'harms nobody with %s',
+    async (_what, args) => {
+      const { output } = await run('--seed', '7', '--packets', '20000', '--minutes', '0.1', ...args);
+      const text = await readFile(join(dir, '.cache/hostile.json'), 'utf8').catch(() => '');
+      if (text === '') throw new Error(output);
       const { trials, failures } = JSON.parse(text) as Report & { failures: Failure[] };
       // What a byte costs is not for a machine on which other tests run, too.
       expect(failures.filter(({ kind }) => kind !== 'cost')).toEqual([]);
-      expect(trials.map(({ name, packets, bytes }) => ({ name, much: packets > 5000 && bytes > 1e6 }))).toEqual([
-        { name: 'all at once', much: true },
-      ]);
+      expect(trials.at(-1)).toMatchObject({ name: 'all at once' });
+      for (const { packets, bytes } of trials) expect([packets > 0, bytes > 0]).toEqual([true, true]);
     },
     withinMs,
   );
