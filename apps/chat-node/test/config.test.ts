@@ -35,9 +35,9 @@ describe('readConfig', () => {
       LIMIT_ADDRESS_REQUESTS: { points: 600, seconds: 10 },
       LIMIT_ADDRESS_CONNECTIONS: { points: 300, seconds: 60 },
       LIMIT_ADDRESS_OPEN: 1000,
-      LIMIT_ADDRESS_HANDSHAKES: { points: 3000, seconds: 60 },
-      LIMIT_ADDRESS_HTTP: { points: 6000, seconds: 10 },
-      LIMIT_ADDRESS_PACKETS: { points: 5000, seconds: 10 },
+      LIMIT_ADDRESS_HANDSHAKES: { points: 600, seconds: 6 },
+      LIMIT_ADDRESS_HTTP: { points: 600, seconds: 1 },
+      LIMIT_ADDRESS_PACKETS: { points: 1000, seconds: 2 },
       LIMIT_CONNECTION_PACKETS: { points: 500, seconds: 10 },
       LOG_LEVEL: 'info',
     });
