@@ -57,9 +57,9 @@ export class Admission {
    */
   admits(socket: Socket): boolean {
     const { addresses, limits, metrics } = this.#options;
-    const peer = addresses.ofPeer(socket);
+    const peer = addresses.peerOf(socket);
     if (peer === undefined) return true;
-    if (this.#peers.of(peer) >= 2 * limits.open || limits.http(peer, 1) > 0) {
+    if (this.#peers.of(peer) >= 2 * limits.open || limits.tcp(peer) > 0) {
       metrics.refused('tcp');
       return false;
     }

@@ -13,7 +13,7 @@ const maxBufferedChunks = 512;
 
 export interface BoundedWebSocketsOptions {
   addresses: ClientAddresses;
-  limits: RateLimits;
+  limits: Pick<RateLimits, 'packets'>;
   metrics: Pick<Metrics, 'refused'>;
 }
 

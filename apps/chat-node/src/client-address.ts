@@ -25,16 +25,16 @@ export class ClientAddresses {
 
   /** The name of the client's address: the first one, seen from here, that is not a trusted proxy's. */
   of(request: IncomingMessage): string {
-    return this.#name(proxyAddr(request, this.#isTrusted));
-  }
-
-  /** The same for a TCP connection. Undefined if it is a trusted proxy's, which brings many clients. */
-  ofPeer({ remoteAddress }: { remoteAddress?: string | undefined }): string | undefined {
-    return remoteAddress && this.#isTrusted(remoteAddress, 0) ? undefined : this.#name(remoteAddress);
-  }
-
-  #name(address: string | undefined): string {
+    const address = proxyAddr(request, this.#isTrusted);
     return createHmac('sha256', this.#secret).update(network(address)).digest('base64url').slice(0, 22);
+  }
+
+  /**
+   * What to count a TCP connection by: the network of its peer as it is, which lies in memory as long as the connection anyway,
+   * for a hash would cost as much as the rest of refusing one. Undefined if it is a trusted proxy's, which brings many clients.
+   */
+  peerOf({ remoteAddress }: { remoteAddress?: string | undefined }): string | undefined {
+    return remoteAddress && this.#isTrusted(remoteAddress, 0) ? undefined : network(remoteAddress);
   }
 }
 

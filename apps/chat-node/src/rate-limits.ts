@@ -33,6 +33,8 @@ export interface RateLimits {
   /** Counts a token that was not, against its address: it made a new user, and Redis was asked. */
   resumeFailed(address: string): void;
 
+  /** Counts a TCP connection. @returns for how long to wait, in ms, or 0 */
+  tcp(peer: string): number;
   /** Counts an HTTP request that costs as much as `weight` ordinary ones. @returns for how long to wait, in ms, or 0 */
   http(address: string, weight: number): number;
   /** Counts a new Engine.IO connection. @returns for how long to wait, in ms, or 0 */
@@ -62,6 +64,7 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
 
   const resumes = counter(config.LIMIT_USER_RESUMES);
   const failedResumes = counter(config.LIMIT_ADDRESS_CONNECTIONS);
+  const connects = counter(config.LIMIT_ADDRESS_HTTP);
   const requests = counter(config.LIMIT_ADDRESS_HTTP);
   const handshakes = counter(config.LIMIT_ADDRESS_HANDSHAKES);
   const newUser = isOn ? countedInRedis(config, redis) : () => Promise.resolve();
@@ -84,6 +87,7 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
       newUser(address).catch(() => undefined);
     },
 
+    tcp: peer => connects.count(peer),
     http: (address, weight) => requests.count(address, weight),
     handshake: address => handshakes.count(address),
     open: isOn ? config.LIMIT_ADDRESS_OPEN : Number.POSITIVE_INFINITY,

@@ -17,8 +17,8 @@ export function shedUsers({
   clients,
   full,
 }: {
-  service: ChatService;
-  clients: Clients;
+  service: Pick<ChatService, 'present'>;
+  clients: Pick<Clients, 'close'>;
   full: number;
 }): number {
   const states = ['idle', ...(full > waitingFrom ? ['waiting'] : []), ...(full > pairedFrom ? ['paired'] : [])];

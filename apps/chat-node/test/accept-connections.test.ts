@@ -20,6 +20,7 @@ import { ChatClient } from '../../../tests/support/chat-client.ts';
 import { eventually } from '../../../tests/support/eventually.ts';
 import { acceptConnections } from '../src/accept-connections.ts';
 import { Metrics } from '../src/metrics.ts';
+import { Overload } from '../src/overload.ts';
 import type { RateLimits } from '../src/rate-limits.ts';
 import { SocketClients } from '../src/socket-clients.ts';
 import { type ChatServer, createSocketServer } from '../src/socket-server.ts';
@@ -89,6 +90,7 @@ beforeEach(async () => {
     },
     resumed: userId => void count('resumed', userId),
     resumeFailed: address => void count('resume failed', address),
+    tcp: () => 0,
     http: () => 0,
     handshake: () => 0,
     open: Number.POSITIVE_INFINITY,
@@ -99,6 +101,7 @@ beforeEach(async () => {
     service,
     clients: sockets,
     limits,
+    overload: new Overload({ putOff: () => undefined, shed: () => undefined }),
     metrics,
     log,
     addresses: { of: () => 'home' },

@@ -64,10 +64,13 @@ describe('ClientAddresses', () => {
     expect(createHash('sha256').update(ann).digest('base64url')).not.toContain(name(ann));
   });
 
-  it('names the peer of a connection like its requests, and not a trusted proxy', () => {
+  it('tells the network of the peer of a connection, unless it is a trusted proxy', () => {
     const addresses = new ClientAddresses({ trusted: ['10.0.0.0/8'], secret });
-    expect(addresses.ofPeer({ remoteAddress: ann })).toBe(addresses.of(request(ann)));
-    expect(addresses.ofPeer({ remoteAddress: '::ffff:10.0.0.1' })).toBeUndefined();
+    expect(addresses.peerOf({ remoteAddress: `::ffff:${ann}` })).toBe(ann);
+    expect(addresses.peerOf({ remoteAddress: '2001:db8:1:2::1' })).toBe(
+      addresses.peerOf({ remoteAddress: '2001:db8:1:2::2' }),
+    );
+    expect(addresses.peerOf({ remoteAddress: '::ffff:10.0.0.1' })).toBeUndefined();
   });
 
   it('has one name for all that has no address', () => {

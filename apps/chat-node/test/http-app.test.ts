@@ -35,7 +35,8 @@ function newNode() {
   });
   const isReady = () => service.ready;
   metrics.observe(service, lease, isReady);
-  return { service, isReady, metrics, pageFolder };
+  const load = { overloaded: false };
+  return { service, isReady, isOverloaded: () => load.overloaded, load, metrics, pageFolder };
 }
 
 let http: Server;
@@ -80,6 +81,10 @@ describe('a node over plain HTTP', () => {
     await node.service.start();
     const after = await get('/readyz');
     expect([after.status, await after.json()]).toEqual([200, { status: 'ready' }]);
+    node.load.overloaded = true;
+    const busy = await get('/readyz');
+    expect([busy.status, await busy.json()]).toEqual([503, { status: 'overloaded' }]);
+    node.load.overloaded = false;
     await node.service.stop();
     expect((await get('/readyz')).status).toBe(503);
   });
