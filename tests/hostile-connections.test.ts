@@ -374,5 +374,9 @@ describe('an address', () => {
       }
     }
     for (const client of first) client.close();
+    // They have said goodbye; a node that is stopped before it has heard that would keep their places.
+    const redis = await pool.connect();
+    const users = `${pool.prefix}:{${pool.pool}}:users`;
+    await eventually(async () => expect((await redis.hkeys(users)).toSorted()).toEqual([ann.id, bob.id].toSorted()));
   });
 });

@@ -1,5 +1,6 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { readInSlices } from './read-in-slices.ts';
 
 /** So many connections may be read at a time that have not said yet what they want: a few ms of work, if all do it at once. */
 const mostInHand = 32;
@@ -31,6 +32,7 @@ export function acceptInTurns(http: HttpServer, { admits, dropped }: AcceptInTur
     for (const socket of waiting.splice(0, mostInHand - inHand.size)) {
       inHand.set(socket, setTimeout(settle, silentMs, socket).unref());
       letIn?.call(http, socket);
+      readInSlices(socket);
       socket.resume();
     }
     if (waiting.length < mostWaiting) http.maxConnections = Number.POSITIVE_INFINITY;

@@ -19,7 +19,6 @@ const stoppingMs = 1000;
 /** When an address that has all the connections it may have should try again, in ms. */
 const untilOneClosesMs = 10_000;
 const stopping = 'This node is being stopped. Connect again.';
-const oneAtATime = 'A request came before the one before it was answered.';
 const notAllowed = 'This web origin is not allowed. See ALLOWED_ORIGINS in .env.example.';
 
 /** Why a request is not let in. It is answered with this, and its connection is closed. */
@@ -73,18 +72,21 @@ export class Admission {
     this.#options.overload.dropped();
   }
 
-  /**
-   * Why a request, also one to upgrade, is not let in; undefined if it is.
-   * @param isPipelined it came before the one before it on its connection was answered. Neither browsers nor proxies do that,
-   * and some hundred of them in one TCP packet would be one long turn of the event loop
-   */
-  refusal(request: IncomingMessage, { isPipelined = false } = {}): Refusal | undefined {
+  /** A request came before the one before it on its connection was answered. It has cost its reading: that is counted. */
+  pipelined(socket: Socket): void {
+    const { addresses, limits, metrics } = this.#options;
+    metrics.refused('pipelined');
+    const peer = addresses.peerOf(socket);
+    if (peer !== undefined) limits.tcp(peer);
+  }
+
+  /** Why a request, also one to upgrade, is not let in; undefined if it is. */
+  refusal(request: IncomingMessage): Refusal | undefined {
     const { addresses, limits, isAllowedOrigin } = this.#options;
     const { url = '' } = request;
     const address = addresses.of(request);
     const waitMs = limits.http(address, dear.test(url) ? dearWeight : 1);
     if (waitMs > 0) return this.#refused('http', tooMany('TOO_MANY_REQUESTS', waitMs));
-    if (isPipelined) return this.#refused('pipelined', { status: 400, message: oneAtATime });
     if (!url.startsWith(socketPath) || clientScript.test(url)) return undefined;
     // Engine.IO takes what it finds here: what was looked at is what is used.
     const query = Object.fromEntries(new URL(url, 'http://node').searchParams);

@@ -2,6 +2,7 @@ import { createServer, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { acceptInTurns } from './accept-in-turns.ts';
 import type { Admission, Refusal } from './admission.ts';
+import { takeUnread } from './read-in-slices.ts';
 
 /** How long the head of a request may take, and all of it, in ms. No request of ours is longer than 64 kB. */
 const headWithinMs = 10_000;
@@ -29,9 +30,14 @@ export function createHttpFront(inner: Server, admission: Admission): Server {
   const closing = new WeakSet<Socket>();
   front.on('request', (request, response) => {
     const { socket } = request;
-    // What was sent behind a refused request is not looked at.
-    if (closing.has(socket)) return;
-    const refusal = admission.refusal(request, { isPipelined: busy.has(socket) });
+    if (busy.has(socket) || closing.has(socket)) {
+      // Neither browsers nor proxies send a request before they have the answer to the one before it. Some hundred of them come in
+      // one TCP packet, and answers that nobody reads would wait here.
+      admission.pipelined(socket);
+      socket.destroy();
+      return;
+    }
+    const refusal = admission.refusal(request);
     busy.add(socket);
     response.once('finish', () => {
       busy.delete(socket);
@@ -46,9 +52,10 @@ export function createHttpFront(inner: Server, admission: Admission): Server {
     response.writeHead(refusal.status, headersOf(refusal)).end(bodyOf(refusal));
   });
   front.on('upgrade', (request, socket, head) => {
+    const unread = takeUnread(socket, head);
     const refusal = admission.refusal(request);
     if (!refusal) {
-      inner.emit('upgrade', request, socket, head);
+      inner.emit('upgrade', request, socket, unread);
       return;
     }
     // One that is gone already makes the write fail, which is nothing to us.
