@@ -204,6 +204,54 @@ describe('a connection', () => {
   });
 });
 
+describe('a TCP connection', () => {
+  const opening =
+    'GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+  const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
+
+  /** All that is answered until the connection is closed. */
+  async function talk(bytes: string | Buffer): Promise<string> {
+    const socket = connectTcp(Number(new URL(node.url).port), '127.0.0.1');
+    let text = '';
+    socket
+      .on('error', () => undefined)
+      .on('data', chunk => {
+        text += chunk.toString('latin1');
+      });
+    socket.write(bytes);
+    await new Promise(resolve => socket.once('close', resolve));
+    return text;
+  }
+
+  it('that asks again before it is answered is closed, and what came with it is not looked at', async () => {
+    const before = await refusals('pipelined');
+    const answers = await talk('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1000));
+    expect(answers.split('HTTP/1.1').length - 1).toBeLessThanOrEqual(1);
+    // As many as fit into what is read at a time.
+    expect((await refusals('pipelined')) - before).toBeLessThan(30);
+  });
+
+  it('that goes on sending behind its answer is closed', async () => {
+    const head = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
+    expect(await talk(head + '4\r\n42[1\r\n'.repeat(10_000))).toMatch(/^HTTP\/1.1 404/);
+  });
+
+  it('that says nothing, or never ends what it says, is closed', async () => {
+    expect(await Promise.all(['', 'GET / HTT', `${opening}X: `].map(talk))).toEqual(Array(3).fill(expect.any(String)));
+  });
+
+  it('may send packets right behind its request for a WebSocket', async () => {
+    const long = `X-Long: ${'x'.repeat(3000)}\r\n`;
+    // A text frame, masked with zeros, that joins.
+    const frame = Buffer.from([0x81, 0x82, 0, 0, 0, 0, ...Buffer.from('40')]);
+    const socket = connectTcp(Number(new URL(node.url).port), '127.0.0.1');
+    socket.write(Buffer.concat([Buffer.from(opening + long + key), frame]));
+    let text = '';
+    while (!text.includes('40{"sid"')) text += (await once(socket, 'data'))[0].toString('latin1');
+    socket.destroy();
+  });
+});
+
 describe('a client over polling', () => {
   it('is closed when it answers pings that it has not fetched', async () => {
     const sid = await join();

@@ -17,7 +17,7 @@ export function readInSlices(socket: Duplex): void {
   socket.removeListener('data', read as () => void);
   // A listener of ours also makes the parser give up its own way to the data.
   socket.on('data', function readSlices(chunk: Buffer) {
-    for (let at = 0; at < chunk.length && !socket.destroyed; at += sliceBytes) {
+    for (let at = 0; at < chunk.length && !socket.destroyed && !socket.writableEnded; at += sliceBytes) {
       unread.set(socket, chunk.subarray(at + sliceBytes));
       read.call(socket, chunk.subarray(at, at + sliceBytes));
       // It is a WebSocket now, which has taken the rest.
