@@ -25,7 +25,7 @@ export interface AcceptInTurnsOptions {
 }
 
 /**
- * Lets in the connections that come to a server, a few at a time: Node.js by itself accepts and reads all that there are in one
+ * Lets in the connections that come to a server, a few at a time: Node.js by itself reads all that have something to say in one
  * turn of the event loop, however long it takes, and whoever is connected already waits.
  */
 export function acceptInTurns(http: HttpServer, { admits, dropped }: AcceptInTurnsOptions): void {
