@@ -9,36 +9,51 @@ const mostInHand = 32;
  * nothing must not hold up everybody else.
  */
 const silentMs = 10;
+/**
+ * So many may stay silent. Should they all speak in the same moment, that is some ten ms of work; of more, the one that has been
+ * silent for the longest time is closed.
+ */
+const mostSilent = 512;
 /** So many may wait to be read. More are closed as they come, which costs a fifth of what an answer does. */
 const mostWaiting = 2048;
 
 export interface AcceptInTurnsOptions {
   /** Whether a connection is let in at all. Those that are not are reset. */
   admits: (socket: Socket) => boolean;
-  /** Is told of each connection that is closed without having been read, as too many wait. */
+  /** Is told of each connection that is closed as too many wait, or say nothing. */
   dropped: () => void;
 }
 
 /**
- * Lets in the connections that come to a server, a few at a time: Node.js by itself accepts and reads all that there are in one
+ * Lets in the connections that come to a server, a few at a time: Node.js by itself reads all that have something to say in one
  * turn of the event loop, however long it takes, and whoever is connected already waits.
  */
 export function acceptInTurns(http: HttpServer, { admits, dropped }: AcceptInTurnsOptions): void {
   let waiting: Socket[] = [];
   const inHand = new Map<Socket, NodeJS.Timeout>();
+  const silent = new Set<Socket>();
   const [letIn] = http.listeners('connection');
   const next = () => {
     waiting = waiting.filter(socket => !socket.destroyed);
     for (const socket of waiting.splice(0, mostInHand - inHand.size)) {
-      inHand.set(socket, setTimeout(settle, silentMs, socket).unref());
+      inHand.set(socket, setTimeout(saysNothing, silentMs, socket).unref());
       letIn?.call(http, socket);
       readInSlices(socket);
       socket.resume();
     }
     if (waiting.length < mostWaiting) http.maxConnections = Number.POSITIVE_INFINITY;
   };
+  const saysNothing = (socket: Socket) => {
+    settle(socket);
+    const [oldest] = silent.add(socket);
+    if (!oldest || silent.size <= mostSilent) return;
+    silent.delete(oldest);
+    oldest.resetAndDestroy();
+    dropped();
+  };
   const settle = (socket: Socket) => {
     clearTimeout(inHand.get(socket));
+    silent.delete(socket);
     if (inHand.delete(socket) && waiting.length > 0 && inHand.size === mostInHand - 1) setImmediate(next);
   };
   // As with the option of `net.createServer`, which `http` does not pass on: nothing is read before `resume`.

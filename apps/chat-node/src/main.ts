@@ -37,9 +37,9 @@ const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 /** How long a node that stops may take to tell Redis about its users, in ms. */
 const leaveWithinMs = 5000;
 /**
- * So many connections wait in the kernel while the node is busy; /proc/sys/net/core/somaxconn may be less, and then counts. As
- * many as a node takes in a moment: each turn of the event loop accepts all that wait, and more would make it a long one. The
- * kernel leaves the others unanswered, which costs nothing, and they ask again by themselves after a second.
+ * So many connections wait in the kernel while the node is busy; /proc/sys/net/core/somaxconn may be less, and then counts.
+ * Node.js accepts one in each turn of the event loop, a busy node some hundred a second: those who wait here wait for a second or
+ * two. The kernel leaves the others unanswered, which costs nothing, and they ask again by themselves after a second.
  */
 const backlog = 256;
 /** How long it then waits for its clients to close their side, in ms. */

@@ -74,6 +74,20 @@ it('is not kept shut by those who say nothing, or go while they wait', async () 
   expect(await answer(open(request))).toContain('hello');
 });
 
+it('ends those who have been silent for the longest time when they are many, and not who has said something', async () => {
+  const spoke = open(request.replace('close', 'keep-alive'));
+  await once(spoke, 'data');
+  const first = open();
+  await once(first, 'connect');
+  const ended = new Promise(resolve => first.once('close', resolve));
+  for (let n = 0; n < 600; n++) await once(open(), 'connect');
+  await ended;
+  await eventually(() => expect(dropped).toBeGreaterThanOrEqual(80));
+  expect(sockets.at(-1)?.closed).toBe(false);
+  spoke.write(request);
+  expect(await answer(spoke)).toContain('hello');
+});
+
 it('ends at once what is not admitted', async () => {
   refuses = true;
   // It is reset, also before the client has seen that it was open.

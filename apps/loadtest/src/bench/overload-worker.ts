@@ -23,7 +23,7 @@ export interface Asked {
 const nothing = (): Asked => ({ offered: 0, done: 0, putOff: 0, hungUp: 0, wrong: 0 });
 const counts: Record<Kind, Asked> = { connects: nothing(), searches: nothing(), messages: nothing() };
 /** How much is under way at once while the most that a node can take is looked for. */
-const atOnce: Record<Kind, number> = { connects: 64, searches: 200, messages: 200 };
+const atOnce: Record<Kind, number> = { connects: 256, searches: 400, messages: 200 };
 const searchers = 2000;
 const messagePairs = 100;
 const numbers = 1000;

@@ -20,7 +20,7 @@ const seconds = 5;
 /** Everything is to be normal so long after the load fell. */
 const normalWithinMs = 10_000;
 const lookEveryMs = 200;
-/** The load gives way to the chats that are watched, so that they are not late because of it. */
+/** The load gives way to Redis and to the chats that are watched. */
 const nice = 10;
 
 interface Turn {
@@ -73,8 +73,7 @@ async function turn({ servers, scale }: Bench, kinds: Kind[]): Promise<Turn> {
   const chats = startLoad();
   const load = new WorkerProcess<OverloadCommands>('overload-worker');
   try {
-    for (const { pid } of [chats, load]) cores?.others(pid);
-    os.setPriority(load.pid, Math.min(19, os.getPriority() + nice));
+    cores?.share(chats.pid, load.pid);
     const duration = Math.max(1, seconds * scale);
     const flow = (part = 1) => chats.tell('flow', { messagesPerSecond, seconds: duration * part });
     await chats.tell('connectPairs', { ports: [node.port], count: pairs, pairing: 'search' });
@@ -141,18 +140,33 @@ async function canSearch(port: number): Promise<boolean> {
   return ok;
 }
 
-/** The node gets a core of its own, if there is more than one, and everything else the other ones. */
+/**
+ * The node gets a core of its own, if there is more than one, and everything else the other ones. There, the chats that are
+ * watched go before all others: that they are late must be the node's doing.
+ */
 function coresOf(redis: number | undefined) {
-  const others = (pid: number | undefined) =>
-    execFileSync('taskset', ['-a', '-c', '-p', `1-${os.cpus().length - 1}`, String(pid)], { stdio: 'ignore' });
+  const run = (command: string, ...args: string[]) => execFileSync(command, args, { stdio: 'ignore' });
+  const toOthers = (pid: number | undefined) =>
+    run('taskset', '-a', '-c', '-p', `1-${os.cpus().length - 1}`, String(pid));
   try {
     if (os.cpus().length < 2) return undefined;
-    others(redis);
-    return { node: 0, others };
+    toOthers(redis);
   } catch {
     // There is no taskset.
     return undefined;
   }
+  return {
+    node: 0,
+    share(chats: number, load: number): void {
+      for (const pid of [chats, load]) toOthers(pid);
+      os.setPriority(load, Math.min(19, os.getPriority() + nice));
+      try {
+        os.setPriority(chats, -20);
+      } catch {
+        // Only root may do that.
+      }
+    },
+  };
 }
 
 function rowsOf(what: string, turns: readonly Turn[]): Row[] {
