@@ -20,7 +20,7 @@ const mostWaiting = 2048;
 export interface AcceptInTurnsOptions {
   /** Whether a connection is let in at all. Those that are not are reset. */
   admits: (socket: Socket) => boolean;
-  /** Is told of each connection that is closed as too many wait, or say nothing. */
+  /** Is told of each connection that is closed without having been read, as too many wait. */
   dropped: () => void;
 }
 
@@ -48,8 +48,8 @@ export function acceptInTurns(http: HttpServer, { admits, dropped }: AcceptInTur
     const [oldest] = silent.add(socket);
     if (!oldest || silent.size <= mostSilent) return;
     silent.delete(oldest);
+    // This is no sign that there is too much to do.
     oldest.resetAndDestroy();
-    dropped();
   };
   const settle = (socket: Socket) => {
     clearTimeout(inHand.get(socket));
