@@ -141,6 +141,7 @@ describe('a connection', () => {
   it.each([
     ['joins twice', ['40']],
     ['joins another namespace', ['40/admin,']],
+    ['joins again by another name', ['40/,']],
     ['speaks to another namespace', ['42/admin,["search"]']],
     ['announces a binary event', ['451-["message",{"_placeholder":true,"num":0}]']],
     ['announces a binary answer', ['461-[{"_placeholder":true,"num":0}]']],
@@ -150,6 +151,15 @@ describe('a connection', () => {
     const raw = await joinWebSocket();
     for (const packet of packets) raw.send(packet);
     await raw.closed;
+  });
+
+  it('may name the namespace that there is, as some clients do', async () => {
+    const raw = await RawWebSocket.open(node.url);
+    opened.push(raw);
+    raw.send('40/,{}');
+    await raw.next('40');
+    raw.send('42/,777["barrier"]');
+    expect(await raw.next('43777')).toContain('UNKNOWN_EVENT');
   });
 
   it('is closed when it sends binary data', async () => {
@@ -231,6 +241,20 @@ describe('a TCP connection', () => {
     expect((await refusals('pipelined')) - before).toBeLessThan(30);
   });
 
+  it('that expects what nobody knows is counted, and closed when it asks again at once', async () => {
+    const before = await refusals('pipelined');
+    await talk('GET / HTTP/1.1\r\nHost: x\r\nExpect: x\r\n\r\n'.repeat(100));
+    expect(await refusals('pipelined')).toBeGreaterThan(before);
+  });
+
+  it.each(['GET http://x/metrics', 'GET //x/metrics', 'GET *'])('that asks for %s is refused', async line => {
+    expect(await talk(`${line} HTTP/1.1\r\nHost: x\r\n\r\n`)).toMatch(/^HTTP\/1.1 400/);
+  });
+
+  it('that asks for a WebSocket elsewhere is answered, and closed though more follows', async () => {
+    expect(await talk(`${opening.replace('/socket.io/', '/x')}${key}x`)).toMatch(/^HTTP\/1.1 404/);
+  });
+
   it('that goes on sending behind its answer is closed', async () => {
     const head = 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
     expect(await talk(head + '4\r\n42[1\r\n'.repeat(10_000))).toMatch(/^HTTP\/1.1 404/);
@@ -297,14 +321,27 @@ describe('a page of another origin', () => {
     expect(await ask(polling, { headers })).toMatchObject({ status: 200 });
   });
 
+  it.each(['/socket.io/socket.iox.js', '/socket.io/socket.io.js.map/', '/socket.io/socket.io.js'])(
+    'finds no other door at %s',
+    async path => {
+      expect(await openWebSocket('EIO=4&transport=websocket', foreign, path)).toBe(403);
+      const answer = await ask(`${path}?EIO=4&transport=polling`, { headers: foreign });
+      expect(answer?.text.includes('"sid"')).toBe(false);
+    },
+  );
+
   it('can load the client', async () => {
     expect(await ask('/socket.io/socket.io.min.js', { headers: { 'sec-fetch-site': 'cross-site' } })).toMatchObject({
       status: 200,
     });
   });
 
-  async function openWebSocket(query: string, headers: Record<string, string>): Promise<number | undefined> {
-    const opening = request(`${node.url}/socket.io/?${query}`, {
+  async function openWebSocket(
+    query: string,
+    headers: Record<string, string>,
+    path = '/socket.io/',
+  ): Promise<number | undefined> {
+    const opening = request(`${node.url}${path}?${query}`, {
       headers: {
         ...headers,
         connection: 'Upgrade',
@@ -355,7 +392,8 @@ describe('an address', () => {
     for (let n = 0; n < 5; n++) statuses.push(await statusFrom('203.0.113.1'));
     expect(statuses).toEqual([200, 200, 200, 429, 429]);
     // Nobody gets around that with a query that is read differently elsewhere.
-    expect(await statusFrom('203.0.113.1', `${polling}&sid=x&sid=`)).toBe(429);
+    expect(await statusFrom('203.0.113.9', `${polling}&sid=x&sid=`)).toBe(400);
+    expect(await statusFrom('203.0.113.9', `${polling}&sid=`)).toBe(400);
     expect(await statusFrom('203.0.113.2')).toBe(200);
   });
 

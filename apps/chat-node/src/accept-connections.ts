@@ -1,12 +1,14 @@
 import { ChatError, parseResumeToken, type ResumeToken } from '@passerby/core';
 import { parseHandshake } from '@passerby/protocol';
 import type { ClientAddresses } from './client-address.ts';
+import type { Overload } from './overload.ts';
 import type { SocketClients } from './socket-clients.ts';
 import { describeError, handleSocketEvents, type SocketEventsOptions } from './socket-events.ts';
 import type { ChatServer, ChatSocket } from './socket-server.ts';
 
 export interface AcceptConnectionsOptions extends SocketEventsOptions {
   clients: SocketClients;
+  overload: Pick<Overload, 'turn'>;
   addresses: Pick<ClientAddresses, 'of'>;
   /** Is told of each user who has been welcomed. */
   greet: (userId: string) => void;
@@ -19,8 +21,11 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
   const count = async (socket: ChatSocket): Promise<void> => {
     const address = addresses.of(socket.request);
     const shown = shownToken(socket);
-    // Whoever comes back is not new, also when many come back at once to the address of a school.
-    if (shown) limits.mayResume(shown.userId, address);
+    // It was let in before others for saying that it comes back.
+    if (!shown && socket.handshake.query.resume === '1') throw new ChatError('UNAVAILABLE', { retryAfterMs: 1000 });
+    // Whoever comes back is not new, also when many come back at once to the address of a school. Whether that is so is only
+    // known later; until then it costs what a handshake may cost.
+    if (shown) limits.mayResume(shown.userId);
     else await limits.newUser(address);
   };
 
@@ -71,6 +76,16 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
     socket.conn.close();
   };
 
+  /** The token of a client was no good: it is a new user after all. One too many is sent away again. */
+  const countAfterAll = async (socket: ChatSocket): Promise<void> => {
+    try {
+      await limits.newUser(addresses.of(socket.request));
+    } catch (error) {
+      if (clients.detach(socket.id, socket)) await service.disconnect(socket.id, 'left');
+      throw error;
+    }
+  };
+
   const join = async (socket: ChatSocket): Promise<string> => {
     const { resume } = parseHandshake(socket.handshake.auth);
     const shown = shownToken(socket);
@@ -84,7 +99,7 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
       isOpen: () => socket.connected,
     });
     if (shown?.userId === userId) limits.resumed(userId);
-    else if (shown) limits.resumeFailed(addresses.of(socket.request));
+    else if (shown) await countAfterAll(socket);
     // Whoever has nothing to say answers a ping, which comes after the welcome.
     socket.conn.once('heartbeat', () => service.heard(userId));
     greet(userId);

@@ -9,21 +9,24 @@ import type { RateLimits } from './rate-limits.ts';
 
 export const socketPath = '/socket.io/';
 
-/** Socket.IO serves its client here, to pages of any origin. */
-const clientScript = /^\/socket\.io\/socket\.io[.\w]*\.js(\.map)?(\?|$)/;
+/** Socket.IO serves its client here, to pages of any origin; a WebSocket that is asked for here is another matter. */
+const clientScript = /^\/socket\.io\/socket\.io(\.msgpack|\.esm)?(\.min)?\.js(\.map)?$/;
 /** What these answer costs about as much as so many ordinary requests. */
 const dearWeight = 20;
+/** Longer ones are not read to the end. */
+const maxBodyBytes = 64 * 1024;
 const dear = /^\/(metrics|admin|socket\.io\/socket\.io)/i;
 /** How long a node that stops is to be left alone, in ms: another one answers by then. */
 const stoppingMs = 1000;
 /** When an address that has all the connections it may have should try again, in ms. */
 const untilOneClosesMs = 10_000;
+const notRead = 'The address of this request cannot be read.';
 const stopping = 'This node is being stopped. Connect again.';
 const notAllowed = 'This web origin is not allowed. See ALLOWED_ORIGINS in .env.example.';
 
 /** Why a request is not let in. It is answered with this, and its connection is closed. */
 export interface Refusal {
-  status: 400 | 403 | 429 | 503;
+  status: 400 | 403 | 404 | 429 | 503;
   message: string;
   code?: ErrorCode;
   retryAfterMs?: number;
@@ -80,23 +83,48 @@ export class Admission {
     if (peer !== undefined) limits.tcp(peer);
   }
 
-  /** Why a request, also one to upgrade, is not let in; undefined if it is. */
-  refusal(request: IncomingMessage): Refusal | undefined {
+  /** The origin of the page that sends a request, if it may know what the answer is. */
+  allowedOriginOf(request: IncomingMessage): string | undefined {
+    return this.#options.isAllowedOrigin(request) ? request.headers.origin : undefined;
+  }
+
+  /** Why a request is not let in; undefined if it is. */
+  refusal(request: IncomingMessage, { isUpgrade = false } = {}): Refusal | undefined {
     const { addresses, limits, isAllowedOrigin } = this.#options;
-    const { url = '' } = request;
     const address = addresses.of(request);
-    const waitMs = limits.http(address, dear.test(url) ? dearWeight : 1);
+    const url = pathOf(request);
+    const waitMs = limits.http(address, this.#weightOf(request, url?.pathname ?? ''));
     if (waitMs > 0) return this.#refused('http', tooMany('TOO_MANY_REQUESTS', waitMs));
-    if (!url.startsWith(socketPath) || clientScript.test(url)) return undefined;
+    if (!url) return this.#refused('url', { status: 400, message: notRead });
+    if (!url.pathname.startsWith(socketPath)) {
+      return isUpgrade ? this.#refused('url', { status: 404, message: 'There is nothing here.' }) : undefined;
+    }
+    if (!isUpgrade && clientScript.test(url.pathname)) return undefined;
+    const { searchParams } = url;
+    const query = Object.fromEntries(searchParams);
+    // What is named twice is read in two ways, by the node and by a balancer before it.
+    if (searchParams.size !== Object.keys(query).length || query.sid === '') {
+      return this.#refused('url', { status: 400, message: notRead });
+    }
     // Engine.IO takes what it finds here: what was looked at is what is used.
-    const query = Object.fromEntries(new URL(url, 'http://node').searchParams);
     Object.assign(request, { _query: query });
     if (query.j !== undefined) return this.#refused('jsonp', { status: 400, message: 'JSONP is not supported.' });
     if (!isAllowedOrigin(request)) return this.#refused('origin', { status: 403, message: notAllowed });
-    return query.sid ? undefined : this.#handshakeRefusal(address, query.resume === '1');
+    // A browser asks whether it may ask.
+    if (query.sid || request.method === 'OPTIONS') return undefined;
+    return this.#handshakeRefusal(address, query.resume === '1');
   }
 
-  /** @param comesBack as the client says; whether that is true shows later */
+  /** As how many requests one counts. The body of a POST is taken apart before anybody sees its packets. */
+  #weightOf({ method, headers }: IncomingMessage, path: string): number {
+    if (dear.test(path)) return dearWeight;
+    if (method !== 'POST') return 1;
+    const { unitBytes } = this.#options.limits.packets;
+    const bytes = headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : maxBodyBytes;
+    return 1 + Math.floor(Math.min(bytes, maxBodyBytes) / unitBytes);
+  }
+
+  /** @param comesBack as the client says; one that then shows no token is refused */
   #handshakeRefusal(address: string, comesBack: boolean): Refusal | undefined {
     const { limits, open, overload, isOpen } = this.#options;
     if (!isOpen()) return this.#refused('stopping', { status: 503, message: stopping, retryAfterMs: stoppingMs });
@@ -114,6 +142,12 @@ export class Admission {
     this.#options.metrics.refused(reason);
     return refusal;
   }
+}
+
+/** Where a request goes, in the form that servers are asked in; undefined for any other, which programs read in several ways. */
+function pathOf({ url = '' }: IncomingMessage): URL | undefined {
+  if (!url.startsWith('/') || url.startsWith('//') || !URL.canParse(url, 'http://node')) return undefined;
+  return new URL(url, 'http://node');
 }
 
 function tooMany(code: ErrorCode, retryAfterMs: number): Refusal {

@@ -11,6 +11,9 @@ import { terminate } from './terminate.ts';
 const maxFragments = 64;
 const maxBufferedChunks = 512;
 
+/** A ping is not answered while more than this waits for the client, in bytes. */
+const maxUnreadBytes = 64 * 1024;
+
 export interface BoundedWebSocketsOptions {
   addresses: ClientAddresses;
   limits: Pick<RateLimits, 'packets'>;
@@ -32,8 +35,8 @@ export function boundedWebSockets({ addresses, limits, metrics }: BoundedWebSock
     };
     socket.on('message', data => take(data as Buffer));
     socket.on('ping', data => {
-      // An answer that is not read waits here: one is enough.
-      if (take(data) && socket.bufferedAmount === 0) socket.pong(data);
+      // Answers that are not read wait here.
+      if (take(data) && socket.bufferedAmount < maxUnreadBytes) socket.pong(data);
     });
     socket.on('pong', take);
   };

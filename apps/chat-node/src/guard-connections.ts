@@ -90,11 +90,13 @@ class ConnectionGuard {
   /** Whether Socket.IO may see this: an event in the one namespace there is, which is joined once. */
   #isAllowed(data: unknown): boolean {
     if (typeof data !== 'string') return false;
-    const [type, next] = [data[0], data[1]];
-    if (type === event || type === acknowledgement || type === disconnect) return next !== '/' && this.#isConnected;
+    const type = data[0];
+    // Some clients name the root namespace, `/`, which most leave out.
+    if (data[1] === '/' && data.length > 2 && data[2] !== ',') return false;
+    if (type === event || type === acknowledgement || type === disconnect) return this.#isConnected;
     const isFirst = !this.#isConnected;
     this.#isConnected = true;
-    return isFirst && type === connect && (next === undefined || next === '{');
+    return isFirst && type === connect;
   }
 
   #send({ type, data }: Packet): void {

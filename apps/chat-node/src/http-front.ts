@@ -1,4 +1,4 @@
-import { createServer, type Server, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { acceptInTurns } from './accept-in-turns.ts';
 import type { Admission, Refusal } from './admission.ts';
@@ -28,7 +28,7 @@ export function createHttpFront(inner: Server, admission: Admission): Server {
   /** Connections on which a request is under way, and those that are about to be closed. */
   const busy = new WeakSet<Socket>();
   const closing = new WeakSet<Socket>();
-  front.on('request', (request, response) => {
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request;
     if (busy.has(socket) || closing.has(socket)) {
       // Neither browsers nor proxies send a request before they have the answer to the one before it. Some hundred of them come in
@@ -49,18 +49,23 @@ export function createHttpFront(inner: Server, admission: Admission): Server {
       return;
     }
     closing.add(socket);
-    response.writeHead(refusal.status, headersOf(refusal)).end(bodyOf(refusal));
-  });
+    response.writeHead(refusal.status, headersOf(refusal, admission.allowedOriginOf(request))).end(bodyOf(refusal));
+  };
+  front.on('request', answer);
+  // Node.js answers an expectation that it does not know by itself, and asks nobody.
+  front.on('checkExpectation', answer);
   front.on('upgrade', (request, socket, head) => {
     const unread = takeUnread(socket, head);
-    const refusal = admission.refusal(request);
+    const refusal = admission.refusal(request, { isUpgrade: true });
     if (!refusal) {
       inner.emit('upgrade', request, socket, unread);
       return;
     }
     // One that is gone already makes the write fail, which is nothing to us.
     socket.on('error', () => undefined);
-    const lines = Object.entries(headersOf(refusal)).map(([name, value]) => `${name}: ${value}\r\n`);
+    const lines = Object.entries(headersOf(refusal, admission.allowedOriginOf(request))).map(
+      ([name, value]) => `${name}: ${value}\r\n`,
+    );
     const line = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n`;
     socket.end(`${line}${lines.join('')}\r\n${bodyOf(refusal)}`, () => socket.destroy());
   });
@@ -71,13 +76,15 @@ function bodyOf({ status: _status, ...body }: Refusal): string {
   return JSON.stringify(body);
 }
 
-function headersOf(refusal: Refusal): Record<string, string | number> {
+/** @param origin of a page of another site that may read this */
+function headersOf(refusal: Refusal, origin: string | undefined): Record<string, string | number> {
   const { retryAfterMs } = refusal;
   return {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(bodyOf(refusal)),
     'Cache-Control': 'no-store',
     Connection: 'close',
+    ...(origin !== undefined && { 'Access-Control-Allow-Origin': origin, Vary: 'Origin' }),
     ...(retryAfterMs !== undefined && { 'Retry-After': Math.ceil(retryAfterMs / 1000) }),
   };
 }

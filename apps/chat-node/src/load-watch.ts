@@ -1,5 +1,6 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
-import { getHeapStatistics } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /** What a node has to bear. */
 export interface Load {
@@ -24,6 +25,22 @@ const weight = 0.3;
 /** What garbage collection kept is not all that there is: the share of a container's memory that may be filled with it. */
 const usableShare = 0.9;
 
+/** V8 counts three semi-spaces of 16 MiB into the limit of the heap, which what lasts cannot use. */
+const youngBytes = 3 * 16 * 1024 * 1024;
+/** From this share of memory on it is looked at again after this time, in ms, though that stops the process for a moment. */
+const askedFrom = 0.8;
+const askAgainMs = 5000;
+
+/** A full garbage collection. */
+const collect = (() => {
+  let gc: (() => void) | undefined;
+  return () => {
+    setFlagsFromString('--expose-gc');
+    gc ??= runInNewContext('gc') as () => void;
+    gc();
+  };
+})();
+
 /** Watches the event loop and the memory of this process. */
 export class LoadWatch {
   readonly #look: (load: Load) => void;
@@ -31,6 +48,7 @@ export class LoadWatch {
   readonly load: Load = { delayMs: 0, memory: 0, collections: 0 };
   #lookedAt = 0;
   #cpu = process.cpuUsage();
+  #collectedAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = 0;
   #caredAt = Number.NEGATIVE_INFINITY;
@@ -77,6 +95,8 @@ export class LoadWatch {
     this.#cpu = cpu;
     this.#lookedAt = now;
     this.load.delayMs += (lateMs - this.load.delayMs) * weight;
+    // A node that takes nobody any more makes little garbage: nothing else would find out that there is room again.
+    if (this.load.memory > askedFrom && now - this.#collectedAt > askAgainMs) collect();
     this.#look(this.load);
     this.#next();
   }
@@ -87,7 +107,8 @@ export class LoadWatch {
     const { used_heap_size: used, external_memory: external, heap_size_limit: limit } = getHeapStatistics();
     // Without a limit of the container's this is the memory of the machine, or a number without a meaning that is greater.
     const usable = process.constrainedMemory() * usableShare;
-    this.load.memory = Math.max(used / limit, usable > 0 ? (used + external) / usable : 0);
+    this.load.memory = Math.max(used / (limit - youngBytes), usable > 0 ? (used + external) / usable : 0);
     this.load.collections += 1;
+    this.#collectedAt = performance.now();
   }
 }

@@ -99,7 +99,6 @@ async function run(config: Config): Promise<void> {
   guardConnections(io, bounds);
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: `${config.REDIS_PREFIX}:everyone` }));
   const clients = new SocketClients(io);
-  const service = new ChatService({ store, bus, clients, lease, meter: metrics, log });
 
   const overload = new Overload({
     putOff: what => {
@@ -111,6 +110,15 @@ async function run(config: Config): Promise<void> {
         { share, closed: shedUsers({ service, clients, full: share }) },
         'Memory is nearly full. Connections are ended.',
       ),
+  });
+  const service = new ChatService({
+    store,
+    bus,
+    clients,
+    lease,
+    meter: metrics,
+    log,
+    turn: what => overload.turn(what),
   });
   const load = new LoadWatch(load => overload.look(load));
   const admission = new Admission({

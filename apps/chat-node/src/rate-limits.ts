@@ -26,12 +26,10 @@ export interface RateLimits {
 
   /** Counts a new user. Rejects with `TOO_MANY_CONNECTIONS`. */
   newUser(address: string): Promise<void>;
-  /** Whether a client that shows a token may be heard. Throws `TOO_MANY_CONNECTIONS` or `TOO_MANY_REQUESTS`. */
-  mayResume(userId: string, address: string): void;
-  /** Counts a token that was good, against its user. */
+  /** Whether a token of the user's may be looked at. Throws `TOO_MANY_REQUESTS`. */
+  mayResume(userId: string): void;
+  /** Counts a token that was good, against its user. One that was not made a new user. */
   resumed(userId: string): void;
-  /** Counts a token that was not, against its address: it made a new user, and Redis was asked. */
-  resumeFailed(address: string): void;
 
   /** Counts a TCP connection. @returns for how long to wait, in ms, or 0 */
   tcp(peer: string): number;
@@ -63,7 +61,6 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
   };
 
   const resumes = counter(config.LIMIT_USER_RESUMES);
-  const failedResumes = counter(config.LIMIT_ADDRESS_CONNECTIONS);
   const connects = counter(config.LIMIT_ADDRESS_HTTP);
   const requests = counter(config.LIMIT_ADDRESS_HTTP);
   const handshakes = counter(config.LIMIT_ADDRESS_HANDSHAKES);
@@ -76,19 +73,13 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
     typing: events(config.LIMIT_USER_MESSAGES, config.LIMIT_ADDRESS_MESSAGES, 'TOO_MANY_REQUESTS'),
 
     newUser,
-    mayResume(userId, address) {
-      refuse('TOO_MANY_CONNECTIONS', failedResumes.blockedMs(address));
-      refuse('TOO_MANY_REQUESTS', resumes.blockedMs(userId));
-    },
+    mayResume: userId => refuse('TOO_MANY_REQUESTS', resumes.blockedMs(userId)),
     // A stranger who shows a wrong token in somebody's name must not use up what that user may do.
     resumed: userId => void resumes.count(userId),
-    resumeFailed(address) {
-      failedResumes.count(address);
-      newUser(address).catch(() => undefined);
-    },
 
     tcp: peer => connects.count(peer),
-    http: (address, weight) => requests.count(address, weight),
+    // However few are allowed, a dear one may come now and then.
+    http: (address, weight) => requests.count(address, Math.min(weight, config.LIMIT_ADDRESS_HTTP.points)),
     handshake: address => handshakes.count(address),
     open: isOn ? config.LIMIT_ADDRESS_OPEN : Number.POSITIVE_INFINITY,
     packets: {

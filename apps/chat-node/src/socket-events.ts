@@ -10,7 +10,6 @@ import {
 } from '@passerby/protocol';
 import type { Logger } from 'pino';
 import type { Metrics } from './metrics.ts';
-import type { Overload } from './overload.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { sendEvent } from './send-event.ts';
 import type { ChatSocket } from './socket-server.ts';
@@ -26,7 +25,6 @@ type Action = (userId: string) => Promise<() => object>;
 export interface SocketEventsOptions {
   service: ChatService;
   limits: RateLimits;
-  overload: Pick<Overload, 'turn'>;
   metrics: Metrics;
   log: Logger;
   maxMessageCharacters: number;
@@ -110,11 +108,9 @@ class SocketEvents {
       case 'typing':
         return this.#typing(input);
       case 'search':
-        return this.#request(
-          isSearchOptions(input) ? userId => this.#seek('search', userId) : () => fail('INVALID_INPUT'),
-        );
+        return this.#request(isSearchOptions(input) ? userId => service.search(userId) : () => fail('INVALID_INPUT'));
       case 'skip':
-        return this.#leaving(input, (userId, sessionId) => this.#seek('skip', userId, sessionId));
+        return this.#leaving(input, (userId, sessionId) => service.skip(userId, sessionId));
       case 'end_chat':
         return this.#leaving(input, (userId, sessionId) => service.endChat(userId, sessionId));
       default:
@@ -166,16 +162,6 @@ class SocketEvents {
       // Read in the moment of the answer: a match may come first, and `waiting` after `matched` would mislead the client.
       return () => service.stateOf(userId);
     };
-  }
-
-  /** Looks for a partner, unless the node has too much to do: then those go on who are in a chat. */
-  async #seek(how: 'search' | 'skip', userId: string, sessionId?: string): Promise<void> {
-    const { service, overload } = this.#options;
-    const { state } = service.stateOf(userId);
-    // Who waits already costs nothing, and who is in a chat has it answered that way.
-    if (how === 'search' && state !== 'idle') return service.search(userId);
-    await overload.turn(state === 'paired' ? 'skip' : 'search');
-    await (how === 'skip' ? service.skip(userId, sessionId) : service.search(userId));
   }
 
   #answer(acknowledge: ((reply: Ack<object>) => void) | undefined, reply: Ack<object>): void {

@@ -84,12 +84,11 @@ beforeEach(async () => {
       await count('new user', address);
       await newUserLimit();
     },
-    mayResume: (userId, address) => {
-      void count('may resume', userId, address);
+    mayResume: userId => {
+      void count('may resume', userId);
       resumeLimit();
     },
     resumed: userId => void count('resumed', userId),
-    resumeFailed: address => void count('resume failed', address),
     tcp: () => 0,
     http: () => 0,
     handshake: () => 0,
@@ -225,7 +224,7 @@ describe('the limits of connections', () => {
       throw new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: 1000 });
     };
     await expect(connect({ resume: `somebody.${secret}` })).rejects.toThrow(errorTexts.TOO_MANY_REQUESTS);
-    expect(counted).toEqual([['may resume', 'somebody', 'home']]);
+    expect(counted).toEqual([['may resume', 'somebody']]);
     expect(store.calls).not.toContain('resume');
     await eventually(() => expect(io.engine.clientsCount).toBe(0));
   });
@@ -234,9 +233,18 @@ describe('the limits of connections', () => {
     const client = await connect({ resume: `some-body_1.${secret}` });
     await client.next('welcome');
     expect(counted).toEqual([
-      ['may resume', 'some-body_1', 'home'],
-      ['resume failed', 'home'],
+      ['may resume', 'some-body_1'],
+      ['new user', 'home'],
     ]);
+  });
+
+  it('send a new user away again who came with a token that is no good, when there are too many', async () => {
+    newUserLimit = async () => {
+      throw new ChatError('TOO_MANY_CONNECTIONS', { retryAfterMs: 1000 });
+    };
+    const client = await connect({ resume: `somebody.${secret}` });
+    expect(await client.next('error')).toBe(errorTexts.TOO_MANY_CONNECTIONS);
+    await eventually(() => expect([service.present, io.engine.clientsCount]).toEqual([[], 0]));
   });
 
   it('count a token that is good for its user alone', async () => {
@@ -247,7 +255,7 @@ describe('the limits of connections', () => {
     const second = await connect({ resume: token });
     expect(await second.next('welcome')).toMatchObject({ resumed: true });
     expect(counted).toEqual([
-      ['may resume', first.id, 'home'],
+      ['may resume', first.id],
       ['resumed', first.id],
     ]);
   });

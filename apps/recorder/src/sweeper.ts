@@ -78,7 +78,6 @@ export class Sweeper {
     const startedBefore = Date.now() - 2 * sweepEveryMs;
     const open = await sessionLog.openSessions({ startedBefore, after, limit: pageSize });
     const alive = await registry.areAlive(open);
-    this.#strayCursor = await registry.adoptStrays(this.#strayCursor);
     const now = performance.now();
     const lost = open.filter(({ sessionId }, index) => {
       if (alive[index]) return false;
@@ -91,6 +90,7 @@ export class Sweeper {
     const refused = await this.#close(
       lost.map(session => ({ ...session, kind: 'ended', endedAt, endReason: 'lost', messages: null })),
     );
+    this.#strayCursor = await registry.adoptStrays(this.#strayCursor);
     this.#cursor = open.length < pageSize ? undefined : open.at(-1)?.sessionId;
     if (!this.isUnderWay) {
       this.#suspects = this.#missing;

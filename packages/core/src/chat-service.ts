@@ -22,6 +22,11 @@ export interface ChatServiceOptions {
   lease: Lease;
   meter: Meter;
   log: Log;
+  /**
+   * Resolves when it is the turn of a search by somebody in no chat, or of a skip: whoever looks for a partner waits anyway, and a
+   * busy node lets others go first. Rejects with `UNAVAILABLE` when that would take too long. Left out: at once.
+   */
+  turn?: (what: 'search' | 'skip') => Promise<void>;
 }
 
 /**
@@ -38,6 +43,7 @@ export class ChatService {
   readonly #lease: Lease;
   readonly #meter: Meter;
   readonly #log: Log;
+  readonly #turn: ChatServiceOptions['turn'];
   readonly #users = new Map<string, User>();
   readonly #passages: Passages;
   readonly #relay: Relay;
@@ -50,6 +56,7 @@ export class ChatService {
     this.#lease = options.lease;
     this.#meter = options.meter;
     this.#log = options.log;
+    this.#turn = options.turn;
     this.#relay = new Relay({ ...options, users: this.#users, suspect: userId => this.#reconciler.suspect(userId) });
     this.#reconciler = new Reconciler({
       ...options,
@@ -159,6 +166,7 @@ export class ChatService {
   async search(userId: string): Promise<void> {
     const user = this.#user(userId);
     await user.inTurn(async () => {
+      if (!user.session && user.state === 'idle') await this.#waitForTurn(user, 'search');
       if (user.session) throw new ChatError('ALREADY_IN_CHAT');
       await this.#search(user);
     }, turnWithinMs);
@@ -173,11 +181,19 @@ export class ChatService {
     const user = this.#user(userId);
     const leaving: Leaving = { ends: user.isIn(sessionId) ? user.session : undefined };
     const skip = async () => {
+      await this.#waitForTurn(user, user.session ? 'skip' : 'search');
       if (!user.isIn(sessionId)) throw new ChatError('NOT_IN_CHAT');
       leaving.ends = user.session;
       await this.#search(user, { skip: user.session });
     };
     await this.#leave(user, leaving, () => user.inTurn(skip, turnWithinMs));
+  }
+
+  /** Within the user's own order, so that what the user asks for next comes after it. */
+  async #waitForTurn(user: User, what: 'search' | 'skip'): Promise<void> {
+    if (!this.#turn) return;
+    await this.#turn(what);
+    if (user.gone) throw new ChatError('UNAVAILABLE');
   }
 
   /** Leaves the chat or the queue. Rejects with `UNAVAILABLE`. @param sessionId as for {@link skip} */
