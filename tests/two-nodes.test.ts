@@ -71,6 +71,26 @@ afterAll(async () => {
   for (const unwanted of [secret, address, '127.0.0.1', '::1']) expect(log).not.toContain(unwanted);
 });
 
+describe('what a client asks for in a row', () => {
+  it('is done in this order: what is said after a skip is for nobody who was left', async () => {
+    const [ann, bob] = await pairOn(0, 1);
+    ann.tell('skip');
+    expect(await ann.ask('message', secret)).toMatchObject({ ok: false, error: { code: 'NOT_IN_CHAT' } });
+    expect(await bob.next('partner_left')).toMatchObject({ reason: 'skip' });
+    expect(bob.received).toEqual([]);
+    await ann.ask('end_chat');
+  });
+
+  it('is done in this order: who searches and thinks better of it does not wait', async () => {
+    const [ann, bob] = [await connect(0), await connect(1)];
+    ann.tell('search');
+    expect(await ann.ask('end_chat')).toMatchObject({ ok: true, state: 'idle' });
+    expect(await bob.ask('search')).toMatchObject({ ok: true, state: 'waiting' });
+    await bob.ask('end_chat');
+    expect([...ann.received, ...bob.received]).toEqual([]);
+  });
+});
+
 describe('what a plain client says of a session', () => {
   it('is honoured, or refused, and never ignored', async () => {
     const [ann, bob, old] = await pairOn(0, 1);
