@@ -26,7 +26,9 @@ async function ask(
 ): Promise<{ status: number; text: string } | undefined> {
   const { from = '203.0.113.66', headers = {}, method = body === undefined ? 'GET' : 'POST' } = options;
   const agent = new Agent({ keepAlive: false });
-  const sent = request(node.url + path, { agent, method, headers: { 'x-forwarded-for': from, ...headers } });
+  // Not as a URL, which would be tidied up.
+  const { hostname, port } = new URL(node.url);
+  const sent = request({ hostname, port, path, agent, method, headers: { 'x-forwarded-for': from, ...headers } });
   sent.end(body);
   try {
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];
@@ -330,6 +332,18 @@ describe('a page of another origin', () => {
     },
   );
 
+  it.each([
+    '/socket.io/..',
+    '/socket.io/../',
+    '/socket.io/%2e%2e/',
+    '/socket.io/#/../',
+    '/socket.io/..\\',
+    '/x/../socket.io/',
+  ])('finds no other door at %s', async path => {
+    expect(await ask(`${path}?EIO=4&transport=polling`, { headers: foreign })).toMatchObject({ status: 400 });
+    expect(await openWebSocket('EIO=4&transport=websocket', foreign, path)).toBe(400);
+  });
+
   it('can load the client', async () => {
     expect(await ask('/socket.io/socket.io.min.js', { headers: { 'sec-fetch-site': 'cross-site' } })).toMatchObject({
       status: 200,
@@ -341,7 +355,9 @@ describe('a page of another origin', () => {
     headers: Record<string, string>,
     path = '/socket.io/',
   ): Promise<number | undefined> {
-    const opening = request(`${node.url}${path}?${query}`, {
+    const { hostname, port } = new URL(node.url);
+    const opening = request({
+      ...{ hostname, port, path: `${path}?${query}` },
       headers: {
         ...headers,
         connection: 'Upgrade',

@@ -144,10 +144,14 @@ export class Admission {
   }
 }
 
-/** Where a request goes, in the form that servers are asked in; undefined for any other, which programs read in several ways. */
+/**
+ * Where a request goes, in the form that servers are asked in; undefined for any other. Engine.IO takes an address as it is
+ * written, and others after it is tidied up: here it has to be tidy.
+ */
 function pathOf({ url = '' }: IncomingMessage): URL | undefined {
   if (!url.startsWith('/') || url.startsWith('//') || !URL.canParse(url, 'http://node')) return undefined;
-  return new URL(url, 'http://node');
+  const parsed = new URL(url, 'http://node');
+  return url.split('?', 1)[0] === parsed.pathname ? parsed : undefined;
 }
 
 function tooMany(code: ErrorCode, retryAfterMs: number): Refusal {
