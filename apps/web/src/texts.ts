@@ -22,7 +22,6 @@ export const texts = {
   onlineShort: (count: number) => `${count.toLocaleString('en')} online`,
   probableWait: (ms: number) => `You will probably wait ${duration(ms)}.`,
   usualWait: (ms: number) => `Finding someone usually takes ${duration(ms)}.`,
-  busy: 'Very many people are here right now.',
   alone: 'Nobody else is here right now. The next visitor will be yours.',
 
   connecting: 'Connecting…',

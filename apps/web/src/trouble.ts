@@ -18,8 +18,7 @@ export function troubleSentence(trouble: Trouble): string {
   const failed = of in texts.failed ? texts.failed[of as keyof typeof texts.failed] : '';
   // What was in the way of a command need not be there any more when it can be tried again.
   const isOver = failed !== '' && until !== undefined && timeLeft(trouble) === 0;
-  const reason = of === 'putOff' ? texts.busy : (texts.errors[code] ?? texts.errors.UNAVAILABLE);
-  const why = isOver ? '' : reason;
+  const why = isOver ? '' : (texts.errors[code] ?? texts.errors.UNAVAILABLE);
   const then = until === undefined || of === 'text' ? '' : waitSentence(of, timeLeft(trouble));
   return [failed, why, then].filter(Boolean).join(' ');
 }
@@ -27,6 +26,6 @@ export function troubleSentence(trouble: Trouble): string {
 function waitSentence(of: Trouble['of'], ms: number): string {
   const seconds = Math.ceil(ms / 1000);
   if (of === 'messages') return seconds > 0 ? texts.sendsIn(seconds) : texts.sendsNow;
-  if (of === 'connection' || of === 'putOff') return seconds > 0 ? texts.triesIn(seconds) : texts.triesNow;
+  if (of === 'connection') return seconds > 0 ? texts.triesIn(seconds) : texts.triesNow;
   return seconds > 0 ? texts.canTryIn(seconds) : texts.canTryNow;
 }

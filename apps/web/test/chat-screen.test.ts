@@ -64,36 +64,6 @@ it('looks for the next partner when one left before the match was told', async (
   expect(screen.view.phase).toBe('searching');
 });
 
-describe('a search that a busy server puts off', () => {
-  const soon = { code: 'UNAVAILABLE', retryAfterMs: 20 } as const;
-
-  it('goes on by itself, and is told', async () => {
-    server.fates.search = [{ ...soon, retryAfterMs: 200 }, soon];
-    screen.next();
-    await eventually(() => expect(screen.view.trouble).toMatchObject({ of: 'putOff' }));
-    expect(screen.view).toMatchObject({ phase: 'searching', failure: undefined });
-    expect(said.at(-1)).toBe(`${texts.busy} ${texts.triesIn(1)}`);
-    await eventually(() => expect(server.user(0).state).toBe('waiting'));
-    await eventually(() => expect(screen.view).toMatchObject({ phase: 'searching', trouble: undefined }));
-    expect(server.count('search')).toBe(3);
-  });
-
-  it('is given up when the user stops it', async () => {
-    server.fates.search = [soon];
-    screen.next();
-    await eventually(() => expect(screen.view.trouble).toMatchObject({ of: 'putOff' }));
-    screen.stop();
-    expect(screen.view).toMatchObject({ phase: 'home', trouble: undefined });
-    // A later search of somebody else shows that the time is over.
-    await eventually(() => expect(server.count('end_chat')).toBe(1));
-    const others = [open(), open()];
-    for (const other of others) await other.search();
-    await eventually(() => expect(others[1]?.state).toBe('paired'));
-    expect(screen.view.phase).toBe('home');
-    expect(server.user(0).state).toBe('idle');
-  });
-});
-
 describe('a chat that is being left', () => {
   it('goes on with all that was written meanwhile, if it cannot be left', async () => {
     const partner = await pair();
