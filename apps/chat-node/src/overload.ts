@@ -28,7 +28,7 @@ const saidLateMs = 200;
 /** And says so until this long after the last time, in ms. */
 const calmMs = 3000;
 /** Nothing put off for longer than this interrupts it, in ms. */
-const pauseMs = 500;
+const pauseMs = 1000;
 
 /**
  * Decides what a node does now that it could do later: it serves those who are in a chat, and puts off those who are not as far

@@ -67,7 +67,7 @@ it('says so when connections are closed unread, or the event loop is very late',
 it('says nothing of what is rare', () => {
   for (let times = 0; times < 20; times++) {
     overload.dropped();
-    now += 600;
+    now += 1100;
     expect(overload.overloaded).toBe(false);
   }
 });
