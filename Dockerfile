@@ -1,6 +1,6 @@
 # One image for the chat node, the recorder and the migration step: docker-compose.yml says which one a container is.
 
-FROM node:20-bookworm-slim AS base
+FROM node:24-bookworm-slim AS base
 WORKDIR /app
 
 # `npm install --no-save` installs the versions of the lock file, as `npm ci` does; but newer npm refuses `npm ci` with a

@@ -110,11 +110,15 @@ describe('one POST of many packets', () => {
       .join(separator);
 
   it.each([
-    ['60 kB that join again and again', '40', 60 * kilobyte, 'protocol'],
-    ['60 kB that join unknown namespaces', '40/x', 60 * kilobyte, 'protocol'],
-    ['60 kB of unknown events', '42[1]', 60 * kilobyte, 'protocol'],
+    ['1 kB that joins again and again', '40', kilobyte, 'protocol'],
+    ['60 kB that join again and again', '40', 60 * kilobyte, 'packets'],
+    ['1 kB that joins unknown namespaces', '40/x', kilobyte, 'protocol'],
+    ['60 kB that join unknown namespaces', '40/x', 60 * kilobyte, 'packets'],
+    ['1 kB of unknown events', '42[1]', kilobyte, 'protocol'],
+    ['60 kB of unknown events', '42[1]', 60 * kilobyte, 'packets'],
     ['60 kB of packets of nothing', '6', 60 * kilobyte, 'packets'],
-    ['60 kB of pongs', '3', 60 * kilobyte, 'protocol'],
+    ['0.5 kB of pongs', '3', kilobyte / 2, 'protocol'],
+    ['60 kB of pongs', '3', 60 * kilobyte, 'packets'],
   ])('closes the connection: %s', async (_what, packet, bytes, reason) => {
     const [sid, before] = [await open(), await refusals(reason)];
     await ask(`${polling}&sid=${sid}`, { body: bodyOf(packet, bytes) });

@@ -1,9 +1,10 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { BriefBlocks } from './brief-blocks.ts';
 import { readInSlices } from './read-in-slices.ts';
 
 /** So many connections may be read at a time that have not said yet what they want: a few ms of work, if all do it at once. */
-const mostInHand = 32;
+const mostInHand = 12;
 /**
  * One that is silent for longer than this makes room, in ms. A request follows at once where a client has one; many who say
  * nothing must not hold up everybody else.
@@ -13,13 +14,13 @@ const silentMs = 10;
  * So many may stay silent. Should they all speak in the same moment, that is some ten ms of work; of more, the one that has been
  * silent for the longest time is closed.
  */
-const mostSilent = 512;
+const mostSilent = 256;
 /** So many may wait to be read. More are closed as they come, which costs a fifth of what an answer does. */
 const mostWaiting = 2048;
 
 export interface AcceptInTurnsOptions {
-  /** Whether a connection is let in at all. Those that are not are reset. */
-  admits: (socket: Socket) => boolean;
+  /** The network of a connection that is not let in, in CIDR notation; undefined for one that is. */
+  refusedNetwork: (socket: Socket) => string | undefined;
   /** Is told of each connection that is closed without having been read, as too many wait. */
   dropped: () => void;
 }
@@ -28,10 +29,11 @@ export interface AcceptInTurnsOptions {
  * Lets in the connections that come to a server, a few at a time: Node.js by itself reads all that have something to say in one
  * turn of the event loop, however long it takes, and whoever is connected already waits.
  */
-export function acceptInTurns(http: HttpServer, { admits, dropped }: AcceptInTurnsOptions): void {
+export function acceptInTurns(http: HttpServer, { refusedNetwork, dropped }: AcceptInTurnsOptions): void {
   let waiting: Socket[] = [];
   const inHand = new Map<Socket, NodeJS.Timeout>();
   const silent = new Set<Socket>();
+  const blocks = new BriefBlocks(http);
   const [letIn] = http.listeners('connection');
   const next = () => {
     waiting = waiting.filter(socket => !socket.destroyed);
@@ -62,7 +64,9 @@ export function acceptInTurns(http: HttpServer, { admits, dropped }: AcceptInTur
   http.on('connection', (socket: Socket) => {
     // It may fail while it waits.
     socket.on('error', () => undefined);
-    if (!admits(socket)) {
+    const refused = refusedNetwork(socket);
+    if (refused !== undefined) {
+      blocks.add(refused);
       socket.resetAndDestroy();
       return;
     }

@@ -54,20 +54,20 @@ export class Admission {
   }
 
   /**
-   * Whether a TCP connection is let in. Over polling, an Engine.IO connection takes two at a time, and a browser opens a few
-   * more for the page. Those of trusted proxies are not counted.
+   * The network of a TCP connection that is not let in, in CIDR notation; undefined for one that is. Over polling, an Engine.IO
+   * connection takes two at a time, and a browser opens a few more for the page. Those of trusted proxies are not counted.
    */
-  admits(socket: Socket): boolean {
+  refusedNetwork(socket: Socket): string | undefined {
     const { addresses, limits, metrics } = this.#options;
     const peer = addresses.peerOf(socket);
-    if (peer === undefined) return true;
+    if (peer === undefined) return undefined;
     if (this.#peers.of(peer) >= 2 * limits.open || limits.tcp(peer) > 0) {
       metrics.refused('tcp');
-      return false;
+      return peer;
     }
     this.#peers.add(peer);
     socket.once('close', () => this.#peers.remove(peer));
-    return true;
+    return undefined;
   }
 
   /** A TCP connection was hung up on, as more came than can be let in. */

@@ -30,7 +30,7 @@ export class ClientAddresses {
   }
 
   /**
-   * What to count a TCP connection by: the network of its peer as it is, which lies in memory as long as the connection anyway,
+   * What to count a TCP connection by: the network of its peer as it is, in CIDR notation, which lies in memory as long as the connection anyway,
    * for a hash would cost as much as the rest of refusing one. Undefined if it is a trusted proxy's, which brings many clients.
    */
   peerOf({ remoteAddress }: { remoteAddress?: string | undefined }): string | undefined {
@@ -38,8 +38,11 @@ export class ClientAddresses {
   }
 }
 
+/** In CIDR notation. */
 function network(address: string | undefined): string {
   if (!address || !ipaddr.isValid(address)) return 'unknown';
   const parsed = ipaddr.process(address);
-  return parsed.kind() === 'ipv6' ? (parsed as ipaddr.IPv6).parts.slice(0, 4).join(':') : parsed.toString();
+  if (parsed.kind() === 'ipv4') return `${parsed}/32`;
+  const parts = (parsed as ipaddr.IPv6).parts.slice(0, 4).map(part => part.toString(16));
+  return `${parts.join(':')}::/64`;
 }

@@ -13,6 +13,8 @@ const maxWaitingBytes = 1024 * 1024;
 /** What each packet that waits takes besides its text, in bytes, about. */
 const packetBytes = 100;
 
+/** Between the packets of a payload over polling. */
+const separator = '\x1e';
 /** First characters of Socket.IO packets. There is no binary event, and nobody but the server refuses to connect. */
 const [connect, disconnect, event, acknowledgement] = ['0', '1', '2', '3'];
 
@@ -24,7 +26,7 @@ interface Packet {
 /** The parts of an Engine.IO connection that its types hide, or that are here anyway. */
 interface EngineConnection {
   readonly request: IncomingMessage;
-  readonly transport: { name: string; socket?: WebSocket };
+  readonly transport: { name: string; socket?: WebSocket; onData(payload: string): void };
   on(event: 'packet' | 'packetCreate', listener: (packet: Packet) => void): void;
   on(event: 'flush' | 'close', listener: () => void): void;
   close(discard: boolean): void;
@@ -67,8 +69,19 @@ class ConnectionGuard {
     connection.on('packet', packet => this.#receive(packet));
     connection.on('packetCreate', packet => this.#send(packet));
     connection.on('flush', () => this.#flush());
+    if (connection.transport.name === 'polling') this.#boundPayloads();
     // Several may have been let in before the first of them came to be.
     if (open.of(address) > limits.open) this.#close('open');
+  }
+
+  /** Engine.IO takes a whole payload apart before anybody sees the first packet of it. */
+  #boundPayloads(): void {
+    const { transport } = this.#connection;
+    const take = transport.onData.bind(transport);
+    transport.onData = payload => {
+      if (hasMorePackets(payload, this.#options.limits.packets.points)) this.#close('packets');
+      else take(payload);
+    };
   }
 
   #receive(packet: Packet): void {
@@ -117,6 +130,14 @@ class ConnectionGuard {
     this.#connection.close(true);
     if (socket) terminate(socket);
   }
+}
+
+function hasMorePackets(payload: string, most: number): boolean {
+  let count = 1;
+  for (let at = payload.indexOf(separator); at >= 0; at = payload.indexOf(separator, at + 1)) {
+    if (++count > most) return true;
+  }
+  return false;
 }
 
 function lengthOf(data: unknown): number {

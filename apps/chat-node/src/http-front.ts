@@ -24,7 +24,10 @@ export function createHttpFront(inner: Server, admission: Admission): Server {
     connectionsCheckingInterval: 1000,
   });
   front.setTimeout(silentMs);
-  acceptInTurns(front, { admits: socket => admission.admits(socket), dropped: () => admission.hungUp() });
+  acceptInTurns(front, {
+    refusedNetwork: socket => admission.refusedNetwork(socket),
+    dropped: () => admission.hungUp(),
+  });
   /** Connections on which a request is under way, and those that are about to be closed. */
   const busy = new WeakSet<Socket>();
   const closing = new WeakSet<Socket>();

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Config } from './config.ts';
 import type { PacketLimits } from './packet-budget.ts';
-import { WindowCounter } from './window-counter.ts';
+import { TokenBuckets } from './token-buckets.ts';
 
 type Limit = Config['LIMIT_USER_MESSAGES'];
 
@@ -48,22 +48,22 @@ export interface RateLimits {
  */
 export function rateLimits(config: Config, redis: Redis): RateLimits {
   const isOn = config.RATE_LIMITS === 'on';
-  const counter = (limit: Limit) => new WindowCounter(isOn ? limit : { points: Infinity, seconds: limit.seconds });
+  const buckets = (limit: Limit) => new TokenBuckets(isOn ? limit : { points: Infinity, seconds: limit.seconds });
 
   /** Counts events of one kind for their user, and for all users of the address together. */
   const events = (ofUser: Limit, ofAddress: Limit, code: ErrorCode) => {
-    const [users, addresses] = [counter(ofUser), counter(ofAddress)];
+    const [users, addresses] = [buckets(ofUser), buckets(ofAddress)];
     return (userId: string, address: string): void => {
-      refuse(code, users.count(userId));
-      const waitMs = addresses.count(address);
+      refuse(code, users.take(userId));
+      const waitMs = addresses.take(address);
       if (waitMs > 0 && users.usedMoreThan(userId, modestShare)) refuse(code, waitMs);
     };
   };
 
-  const resumes = counter(config.LIMIT_USER_RESUMES);
-  const connects = counter(config.LIMIT_ADDRESS_HTTP);
-  const requests = counter(config.LIMIT_ADDRESS_HTTP);
-  const handshakes = counter(config.LIMIT_ADDRESS_HANDSHAKES);
+  const resumes = buckets(config.LIMIT_USER_RESUMES);
+  const connects = buckets(config.LIMIT_ADDRESS_HTTP);
+  const requests = buckets(config.LIMIT_ADDRESS_HTTP);
+  const handshakes = buckets(config.LIMIT_ADDRESS_HANDSHAKES);
   const newUser = isOn ? countedInRedis(config, redis) : () => Promise.resolve();
   return {
     message: events(config.LIMIT_USER_MESSAGES, config.LIMIT_ADDRESS_MESSAGES, 'TOO_MANY_MESSAGES'),
@@ -73,19 +73,19 @@ export function rateLimits(config: Config, redis: Redis): RateLimits {
     typing: events(config.LIMIT_USER_MESSAGES, config.LIMIT_ADDRESS_MESSAGES, 'TOO_MANY_REQUESTS'),
 
     newUser,
-    mayResume: userId => refuse('TOO_MANY_REQUESTS', resumes.blockedMs(userId)),
+    mayResume: userId => refuse('TOO_MANY_REQUESTS', resumes.waitMs(userId)),
     // A stranger who shows a wrong token in somebody's name must not use up what that user may do.
-    resumed: userId => void resumes.count(userId),
+    resumed: userId => void resumes.take(userId),
 
-    tcp: peer => connects.count(peer),
+    tcp: peer => connects.take(peer),
     // However few are allowed, a dear one may come now and then.
-    http: (address, weight) => requests.count(address, Math.min(weight, config.LIMIT_ADDRESS_HTTP.points)),
-    handshake: address => handshakes.count(address),
+    http: (address, weight) => requests.take(address, Math.min(weight, config.LIMIT_ADDRESS_HTTP.points)),
+    handshake: address => handshakes.take(address),
     open: isOn ? config.LIMIT_ADDRESS_OPEN : Number.POSITIVE_INFINITY,
     packets: {
       points: isOn ? config.LIMIT_CONNECTION_PACKETS.points : Number.POSITIVE_INFINITY,
       seconds: config.LIMIT_CONNECTION_PACKETS.seconds,
-      addresses: counter(config.LIMIT_ADDRESS_PACKETS),
+      addresses: buckets(config.LIMIT_ADDRESS_PACKETS),
       unitBytes: 4 * config.MAX_MESSAGE_CHARACTERS + envelopeBytes,
     },
   };

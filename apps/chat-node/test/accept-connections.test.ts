@@ -24,7 +24,7 @@ import { Overload } from '../src/overload.ts';
 import type { RateLimits } from '../src/rate-limits.ts';
 import { SocketClients } from '../src/socket-clients.ts';
 import { type ChatServer, createSocketServer } from '../src/socket-server.ts';
-import { WindowCounter } from '../src/window-counter.ts';
+import { TokenBuckets } from '../src/token-buckets.ts';
 
 const secret = 'x'.repeat(43);
 const log = pino({ level: 'silent' });
@@ -41,7 +41,7 @@ let counted: string[][];
 /** The limit of new users of an address: what it waits for, and whether it then refuses. */
 let newUserLimit: () => Promise<void>;
 let resumeLimit: () => void;
-const unlimited = new WindowCounter({ points: Number.POSITIVE_INFINITY, seconds: 1 });
+const unlimited = new TokenBuckets({ points: Number.POSITIVE_INFINITY, seconds: 1 });
 
 /** Keeps all commands to the store, as if it did not answer. @returns what lets them go */
 function stallStore(): () => void {

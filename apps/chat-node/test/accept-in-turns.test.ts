@@ -29,7 +29,7 @@ beforeEach(async () => {
   });
   refuses = false;
   acceptInTurns(http, {
-    admits: () => !refuses,
+    refusedNetwork: () => (refuses ? '192.0.2.0/24' : undefined),
     dropped: () => {
       dropped += 1;
     },

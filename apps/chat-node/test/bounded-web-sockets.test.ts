@@ -4,11 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { WebSocket } from 'ws';
 import { boundedWebSockets } from '../src/bounded-web-sockets.ts';
 import { ClientAddresses } from '../src/client-address.ts';
-import { WindowCounter } from '../src/window-counter.ts';
+import { TokenBuckets } from '../src/token-buckets.ts';
 
 it('reads of a connection no more than one message in a turn of the event loop', async () => {
   const unlimited = { points: Number.POSITIVE_INFINITY, seconds: 1 };
-  const packets = { ...unlimited, addresses: new WindowCounter(unlimited), unitBytes: 1000 };
+  const packets = { ...unlimited, addresses: new TokenBuckets(unlimited), unitBytes: 1000 };
   const addresses = new ClientAddresses({ trusted: [], secret: 'a secret' });
   const Bounded = boundedWebSockets({ addresses, limits: { packets }, metrics: { refused: () => undefined } });
   const http = createServer();

@@ -9,10 +9,10 @@ import { honestNsPerByte } from './honest-cost.ts';
 import type { HostileOptions } from './options.ts';
 import { schedule, type Turn } from './schedule.ts';
 import { Stage } from './stage.ts';
-import { type Baseline, latencyOf, type Trial, tryAttack } from './trial.ts';
+import { type Baseline, comeAgainAndAgain, latencyOf, type Trial, tryAttack } from './trial.ts';
 
 const restMs = 2000;
-const longestWatchMs = 10_000;
+const longestWatchMs = 60_000;
 /** In a run of a minute or more. */
 const honestPeople = 200;
 const honestMs = 5000;
@@ -103,7 +103,11 @@ export class Run {
     if (this.#baseline) return this.#baseline;
     stage.crowd.takeLatencies();
     const [startedAt, cpuMs, redis] = [performance.now(), stage.cpuMs(), await this.#commands()];
-    await delay(this.#options.fresh ? restMs : Math.min(longestWatchMs, (1 + this.#options.minutes) * restMs));
+    const watched = delay(
+      this.#options.fresh ? restMs : Math.min(longestWatchMs, restMs + this.#options.minutes * 30_000),
+    );
+    // With newcomers, as during an attack: they take their time, too.
+    await comeAgainAndAgain(stage, this.#harm, watched);
     const [ms, redisAfter] = [performance.now() - startedAt, await this.#commands()];
     this.#baseline = {
       cpuMsPerMs: (stage.cpuMs() - cpuMs) / ms,

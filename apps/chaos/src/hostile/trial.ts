@@ -68,7 +68,7 @@ export async function tryAttack(options: TrialOptions): Promise<Trial> {
   node.gauge.rssPeakBytes = 0;
   const [startedAt, cpuBefore, redisBefore] = [performance.now(), stage.cpuMs(), await redisCommands()];
   const attacking = attack({ ...orders, target: '127.0.0.1', port: node.port }, node.process.ended);
-  const [outcome] = await Promise.all([attacking, comeAgainAndAgain(options, attacking)]);
+  const [outcome] = await Promise.all([attacking, comeAgainAndAgain(stage, harm, attacking)]);
   await quiet(stage, baseline);
   const [ms, cpuAfter, redisAfter] = [performance.now() - startedAt, stage.cpuMs(), await redisCommands()];
   await stage.crowd.heard();
@@ -107,7 +107,7 @@ export function latencyOf(latenciesMs: number[]): Latency {
 
 let comers = 0;
 
-async function comeAgainAndAgain({ stage: { urls }, harm }: TrialOptions, attacking: Promise<unknown>): Promise<void> {
+export async function comeAgainAndAgain({ urls }: Stage, harm: string[], attacking: Promise<unknown>): Promise<void> {
   let goesOn = true;
   const over = attacking.finally(() => {
     goesOn = false;
