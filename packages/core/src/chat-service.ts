@@ -1,4 +1,4 @@
-import type { ChatMessage, Place, Receipt, ServerEvents, StateReply, Typing } from '@passerby/protocol';
+import type { ChatMessage, Place, Receipt, StateReply, Typing } from '@passerby/protocol';
 import { v7 as newSessionId } from 'uuid';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
@@ -12,8 +12,9 @@ import type { PairStore, UserCommand } from './pair-store.ts';
 import { type Arrival, Passages } from './passages.ts';
 import { Reconciler } from './reconciler.ts';
 import { Relay } from './relay.ts';
-import { type Leaving, type LocalSession, User } from './user.ts';
-import { type AbsentUserChange, isAbsent, type UserChange } from './user-change.ts';
+import { type Effect, type LocalSession, transition } from './transition.ts';
+import { type Leaving, User } from './user.ts';
+import { isAbsent, type UserChange } from './user-change.ts';
 
 export interface ChatServiceOptions {
   store: PairStore;
@@ -70,7 +71,7 @@ export class ChatService {
       ...options,
       users: this.#users,
       reconciler: this.#reconciler,
-      apply: changes => this.#apply(changes),
+      apply: (changes, how) => this.#apply(changes, how),
       receive: message => this.#receive(message),
       searchAgain: user => this.#searchAgain(user),
     });
@@ -276,14 +277,16 @@ export class ChatService {
     const search = (command: UserCommand) =>
       this.#store.search({
         ...command,
-        revision: user.revision,
+        revision: user.chat.revision,
         sessionId: newSessionId(),
         ...(user.token !== undefined && { token: user.token }),
-        ...(skip && { skip: { sessionId: skip.sessionId, messages: skip.messages } }),
+        ...(skip && { skip: { sessionId: skip.sessionId, messages: skip.tally.messages } }),
         ...(unlessChanged && { unlessChanged }),
       });
     // What has changed meanwhile was somebody else's doing.
-    await this.#run(user, search, unlessChanged ? 'notice' : 'own');
+    const isOver = await this.#run(user, search, unlessChanged ? 'notice' : 'own');
+    // Whoever never heard of a match goes on looking.
+    if (isOver && !user.gone) await this.#search(user, unlessChanged && { unlessChanged });
   }
 
   /** Ends the chat or the waiting: see {@link User.inTurn}. @returns the session that was ended */
@@ -309,19 +312,22 @@ export class ChatService {
     const end = async () => {
       if (user.session?.sessionId !== session?.sessionId) return;
       const ended = await this.#end(user, reason);
-      if (ended) this.#tell(user, 'partner_left', { sessionId: ended.sessionId, reason });
+      if (ended && !user.gone) this.#clients.emit(user.userId, 'partner_left', { sessionId: ended.sessionId, reason });
     };
     await this.#leave(user, { ends: 'any' }, () => user.inTurn(end)).catch(() => {
       if (!user.gone) this.#reconciler.suspect(user.userId);
     });
   }
 
-  /** Gives the store a command of a user who is here, and applies the reply. */
+  /**
+   * Gives the store a command of a user who is here, and applies the reply.
+   * @returns whether the reply tells of a session that is over, and that the client never heard of
+   */
   async #run(
     user: User,
     give: (command: UserCommand) => Promise<UserChange[]>,
     how: 'own' | 'notice' = 'own',
-  ): Promise<void> {
+  ): Promise<boolean> {
     const command = user.command(this.#lease, this.#store.settleMs);
     const wasWaiting = user.state === 'waiting';
     try {
@@ -334,6 +340,7 @@ export class ChatService {
       this.#reconciler.trust(user, command.requestId);
       if (own) this.#applyTo(user, own, how);
       this.#apply(others);
+      return own !== undefined && isOvertaken(user, own);
     } catch (error) {
       if (error instanceof LeaseLost) {
         this.#lease.doubt();
@@ -345,62 +352,37 @@ export class ChatService {
     }
   }
 
-  #apply(changes: UserChange[]): void {
+  #apply(changes: UserChange[], how: 'notice' | 'resume' = 'notice'): void {
     for (const change of changes) {
       const user = this.#users.get(change.userId);
-      if (user) this.#applyTo(user, change, 'notice');
+      if (user) this.#applyTo(user, change, how);
     }
   }
 
-  /** Tells a user's client. One that is gone is not told: the connection may be a newer one's. */
-  #tell<Event extends keyof ServerEvents>(user: User, event: Event, ...args: Parameters<ServerEvents[Event]>): void {
-    if (!user.gone) this.#clients.emit(user.userId, event, ...args);
+  #applyTo(user: User, change: UserChange, how: 'own' | 'notice' | 'resume'): void {
+    const isLeaving = user.leaving.size > 0;
+    const { graceMs } = this.#lease;
+    const circumstances = { how, isLeaving, resumes: user.token !== undefined, now: performance.now(), graceMs };
+    const { user: chat, effects } = transition(user.chat, change, circumstances);
+    user.chat = chat;
+    for (const effect of effects) this.#carryOut(user, effect);
   }
 
-  /** @param how `own`: in reply to a command of the user. Who ends a chat is not told that it ended. */
-  #applyTo(user: User, change: UserChange, how: 'own' | 'notice'): void {
-    if (change.revision <= user.revision) return;
-    if (isAbsent(change)) {
-      this.#drop(user, change);
-      return;
-    }
-    const before = user.session;
-    const wasAway = before && before.partnerNode === undefined;
-    const wasWaiting = user.state === 'waiting';
-    user.adopt(change);
-    const after = user.session;
-    const changed = before?.sessionId !== after?.sessionId;
-    // Nobody is told of the end of a chat whose own command ended it, also when the notice of the next match is faster than
-    // the reply. A partner may leave so soon that the match is not even known here: the user, who believes to wait, is told.
-    const silent = user.leaving.size > 0 && (how === 'own' || (!change.ended && after !== undefined));
-    const left = change.ended ?? (before && changed && { sessionId: before.sessionId, reason: 'disconnect' as const });
-    if (left && !silent) this.#tell(user, 'partner_left', left);
-    // A match and its end were both missed: the user still believes to wait, and has not said otherwise since.
-    const waitsInVain = wasWaiting && user.state === 'idle' && how === 'notice' && !left;
-    if (waitsInVain && user.leaving.size === 0) void this.#searchAgain(user);
-    if (after && changed) {
-      this.#tell(user, 'matched', { sessionId: after.sessionId, startedAt: after.startedAt });
-      // The notice of the match may come before the reply that the user waits.
-      if (after.side === 'a') this.#meter.matched(wasWaiting ? performance.now() - user.waitingSince : 0);
-    }
-    if (user.token === undefined || !after) return;
-    const isAway = after.partnerNode === undefined;
-    const { sessionId } = after;
-    if (isAway && (changed || !wasAway)) {
-      this.#tell(user, 'partner_away', { sessionId, graceMs: this.#lease.graceMs });
-    } else if (!isAway && wasAway && !changed) {
-      this.#tell(user, 'partner_back', { sessionId });
-    }
+  #carryOut(user: User, effect: Effect): void {
+    if (effect.kind === 'count match') this.#meter.matched(effect.waitedMs);
+    // The connection may be a newer one's.
+    else if (user.gone) return;
+    else if (effect.kind === 'emit') this.#clients.emit(user.userId, effect.event, effect.payload as never);
+    else if (effect.kind === 'search on') void this.#searchAgain(user);
+    else this.#drop(user, effect.connection);
   }
 
   /** The user lives elsewhere, or is away: the connection here is of no use any more. */
-  #drop(user: User, { state }: AbsentUserChange): void {
-    if (user.gone) return;
+  #drop(user: User, connection: 'close' | 'replace'): void {
     this.#users.delete(user.userId);
     user.gone = true;
     void this.#passages.release(user);
-    if (state === 'gone') this.#clients.replace(user.userId);
-    else this.#clients.close(user.userId);
+    this.#clients[connection](user.userId);
   }
 
   #receive(message: NodeMessage): void {
@@ -426,6 +408,10 @@ export class ChatService {
 }
 
 /** Whether the registry answers as if what the node knows of the user had never been. */
-function isForgotten(user: User, own: UserChange): boolean {
-  return isAbsent(own) ? own.revision <= user.revision : own.revision === 0 && user.revision > 0;
+function isForgotten({ chat }: User, own: UserChange): boolean {
+  return isAbsent(own) ? own.revision <= chat.revision : own.revision === 0 && chat.revision > 0;
+}
+
+function isOvertaken({ chat }: User, own: UserChange): boolean {
+  return own.state === 'paired' && chat.state === 'idle' && own.session.sessionId !== chat.lastSessionId;
 }

@@ -24,8 +24,8 @@ export interface PassagesOptions {
   clients: Clients;
   lease: Lease;
   reconciler: Reconciler;
-  /** Applies what the store says of others. */
-  apply(changes: UserChange[]): void;
+  /** Applies what the store says: of others, if it is not said how. */
+  apply(changes: UserChange[], how?: 'resume'): void;
   /** Takes what came too early for a user who is here now. */
   receive(message: NodeMessage): void;
   /** Looks for a partner for a user who waits. Must not reject. */
@@ -182,12 +182,8 @@ export class Passages {
     user.lastRequestId = Math.max(user.lastRequestId, requestId);
     arrival.attach(userId);
     const [own, ...others] = changes;
-    if (own && !isAbsent(own) && own.revision > user.revision) {
-      const before = user.session;
-      user.adopt(own);
-      // How many messages there were is known only where all of them passed.
-      if (user.session && user.session.sessionId !== before?.sessionId) user.session.messages = null;
-    }
+    // What a resume answers is never that the user is absent.
+    if (own && !isAbsent(own)) apply([own], 'resume');
     const { session, state } = user;
     const partnerAway = session?.partnerNode === undefined;
     clients.emit(userId, 'welcome', {

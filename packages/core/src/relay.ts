@@ -6,7 +6,8 @@ import { inSlices } from './in-slices.ts';
 import type { Lease } from './lease.ts';
 import type { Meter } from './meter.ts';
 import type { NodeBus, RoutedMessage, Sender, UserMessage } from './node-bus.ts';
-import type { LocalSession, User } from './user.ts';
+import type { LocalSession, Tally } from './transition.ts';
+import type { User } from './user.ts';
 
 /** A dropped message raises doubts once for each session between two heartbeats, and for so many sessions: a flood is no use. */
 const maxDoubted = 1000;
@@ -51,25 +52,25 @@ export class Relay {
   /** Sends a cleaned text to the user's partner: see {@link ChatService.send}. */
   async send(user: User, text: string, place: Place): Promise<ChatMessage> {
     const session = sessionOf(user, place.sessionId);
-    const { partnerNode, partnerId, sessionId } = session;
+    const { partnerNode, partnerId, sessionId, tally } = session;
     if (partnerNode === undefined) throw new ChatError('PARTNER_AWAY', { retryAfterMs: 1000 });
     const message = { id: randomUUID(), message: text, at: Date.now() };
     const seq = user.token ? place.seq : undefined;
-    const isNew = seq === undefined || seq > session.sent;
+    const isNew = seq === undefined || seq > tally.sent;
     // Both before it is sent: the user may end the chat, or write the next one, before the other node has it.
-    if (isNew) count(session, 1);
-    if (isNew) session.sent = seq ?? session.sent + 1;
+    if (isNew) count(tally, 1);
+    if (isNew) tally.sent = seq ?? tally.sent + 1;
     const numbered = seq === undefined ? message : { ...message, seq };
     const routed: ChatRoute = { kind: 'chat', userId: partnerId, from: this.#from(user), sessionId, message: numbered };
     // Not for who may write on from another node, which would begin at 1.
-    if (!user.token) routed.order = session.sent;
+    if (!user.token) routed.order = tally.sent;
     try {
       if (partnerNode === this.#lease.nodeId) this.#sendHere(user, routed);
       else await this.#sendAway(user, partnerNode, routed);
     } catch (error) {
       // A resuming client says it again.
-      if (isNew) count(session, -1);
-      if (seq !== undefined) session.sent = Math.min(session.sent, seq - 1);
+      if (isNew) count(tally, -1);
+      if (seq !== undefined) tally.sent = Math.min(tally.sent, seq - 1);
       throw error;
     }
     return message;
@@ -172,8 +173,9 @@ export class Relay {
   #deliverNow(user: User, { sessionId, message: { id, message, at, seq }, order }: ChatRoute): boolean {
     const { session } = user;
     if (session?.sessionId !== sessionId) return false;
+    const { tally } = session;
     const number = seq ?? order;
-    const isNext = number === undefined || isAfter(session.shown, number, seq !== undefined && !user.token);
+    const isNext = number === undefined || isAfter(tally.shown, number, seq !== undefined && !user.token);
     if (isNext || (user.token && seq !== undefined)) {
       const shown: ChatMessage = { id, message, at };
       if (user.token) shown.sessionId = sessionId;
@@ -181,17 +183,17 @@ export class Relay {
       this.#clients.emit(user.userId, 'message', shown);
     }
     if (isNext) {
-      session.shown = number ?? session.shown;
-      count(session, 1);
+      tally.shown = number ?? tally.shown;
+      count(tally, 1);
     }
     // What a plain user was not shown was shown already, or comes after one that was lost.
-    if (!user.token && seq !== undefined) this.#confirm(user, session, seq > session.shown);
+    if (!user.token && seq !== undefined) this.#confirm(user, session, seq > tally.shown);
     return isNext || seq !== undefined;
   }
 
   /** Acknowledges on behalf of a plain user. */
   #confirm(user: User, session: LocalSession, resend: boolean): void {
-    const receipt = { sessionId: session.sessionId, upTo: session.shown, ...(resend && { resend }) };
+    const receipt = { sessionId: session.sessionId, upTo: session.tally.shown, ...(resend && { resend }) };
     // If it is lost, the sender sends again, and it is made again.
     this.#passOn(user, session, { kind: 'receipt', receipt }).catch(() => undefined);
   }
@@ -233,6 +235,6 @@ function isAfter(last: number, number: number, closely: boolean): boolean {
   return closely ? number === last + 1 : number > last;
 }
 
-function count(session: LocalSession, messages: number): void {
-  if (session.messages !== null) session.messages += messages;
+function count(tally: Tally, messages: number): void {
+  if (tally.messages !== null) tally.messages += messages;
 }

@@ -1,43 +1,20 @@
 import { ChatError } from './chat-error.ts';
 import type { Lease } from './lease.ts';
 import type { KnownUser, UserCommand } from './pair-store.ts';
-import type { PresentUserChange, SessionSide, UserState } from './user-change.ts';
-
-/** A node's side of a session. */
-export interface LocalSession extends Omit<SessionSide, 'partnerNode'> {
-  /** Undefined while the partner is away. */
-  partnerNode: string | undefined;
-  /** In both directions; null when it cannot be known, because the user came from another node. */
-  messages: number | null;
-  /** The highest number of a message of the user's, 0 at first. A resuming client numbers its own, for a plain one the node does. */
-  sent: number;
-  /** The highest number of a message to the user that was passed on. From a resuming to a plain client, all up to it were. */
-  shown: number;
-}
+import { type ChatState, type LocalSession, newcomer } from './transition.ts';
 
 /** A command under way that ends a chat. Until it fails, nothing can be said there any more. */
 export interface Leaving {
   /** `any`: also one that begins meanwhile. The next session that a skip finds is not ended by it. */
-  ends: LocalSession | 'any' | undefined;
+  ends: { sessionId: string } | 'any' | undefined;
 }
 
 /** More commands of one user, or more messages to one user, than this are not kept waiting. */
 const maxPending = 50;
 
 /**
- * A user of this node, and the node's copy of the user's entry in the pair registry:
- *
- *            search                 matched
- *   idle ──────────────▶ waiting ──────────────▶ paired
- *    ▲ ▲                    │                     │ │
- *    │ └──────── end ───────┘                     │ └── skip ──▶ waiting or paired
- *    └────────── end, or the partner left ────────┘
- *
- * The copy changes only by a UserChange from the store: in the reply to a command of this node, or in a notice that the
- * store sent because of somebody else's command. The two ways may overtake each other, so a change carries the revision
- * of the entry, and only a newer one counts. Commands of one user run one after the other. A chat message carries no
- * revision: one that comes while a command of its recipient is under way waits for it, for the reply may be the very
- * match that the message belongs to.
+ * A user of this node. Commands of one user run one after the other. A chat message carries no revision: one that comes
+ * while a command of its recipient is under way waits for it, for the reply may be the very match that the message belongs to.
  */
 export class User {
   readonly userId: string;
@@ -45,13 +22,8 @@ export class User {
   token: string | undefined;
   /** The token before this one still resumes the user: the client is not known to have this one. */
   isTokenNew = false;
-  revision = 0;
-  state: UserState['state'] = 'idle';
-  session: LocalSession | undefined;
-  /** Since when the user waits, on the clock of `performance.now()`; of one who came waiting, since that moment. */
-  waitingSince = 0;
-  /** The partner of the last session. */
-  parted: string | undefined;
+  /** Changes only by a {@link transition}. */
+  chat: ChatState = newcomer;
   lastRequestId = 0;
   /** The commands under way that end a chat. */
   readonly leaving = new Set<Leaving>();
@@ -122,35 +94,28 @@ export class User {
     return { userId: this.userId, nodeId, requestId: ++this.lastRequestId, repeated };
   }
 
+  get session(): LocalSession | undefined {
+    return this.chat.session;
+  }
+
+  get state(): ChatState['state'] {
+    return this.chat.state;
+  }
+
   /** Whether this is the user's session; also if none is named. */
   isIn(sessionId: string | undefined): boolean {
     return sessionId === undefined || this.session?.sessionId === sessionId;
   }
 
   /** Whether a command under way ends this session of the user's. */
-  isEnding(session: LocalSession): boolean {
-    for (const { ends } of this.leaving) if (ends === 'any' || ends === session) return true;
+  isEnding({ sessionId }: LocalSession): boolean {
+    for (const { ends } of this.leaving) if (ends === 'any' || ends?.sessionId === sessionId) return true;
     return false;
   }
 
   /** How many messages the session has had, as far as it is known. */
   get messages(): number | null {
-    return this.session ? this.session.messages : 0;
-  }
-
-  /** Makes the copy what the registry says. */
-  adopt(change: PresentUserChange): void {
-    const before = this.session;
-    this.revision = change.revision;
-    if (change.state === 'waiting' && this.state !== 'waiting') this.waitingSince = performance.now();
-    this.state = change.state;
-    this.session = undefined;
-    if (change.state !== 'paired') return;
-    const { partnerNode, ...side } = change.session;
-    this.parted = side.partnerId;
-    const isSame = before?.sessionId === side.sessionId;
-    this.session = isSame ? before : { ...side, partnerNode, messages: 0, sent: 0, shown: 0 };
-    this.session.partnerNode = partnerNode;
+    return this.session ? this.session.tally.messages : 0;
   }
 
   /** Notes that something the user said is on its way to another node. */
@@ -167,10 +132,10 @@ export class User {
   get known(): KnownUser {
     const base = {
       userId: this.userId,
-      revision: this.revision,
+      revision: this.chat.revision,
       requestId: this.lastRequestId,
       ...(this.token !== undefined && { token: this.token }),
-      ...(this.parted !== undefined && { parted: this.parted }),
+      ...(this.chat.parted !== undefined && { parted: this.chat.parted }),
     };
     if (!this.session) return { ...base, state: this.state === 'waiting' ? 'waiting' : 'idle' };
     const { sessionId, partnerId, partnerNode, startedAt, side } = this.session;
