@@ -1,5 +1,5 @@
-import { type ChatState, type Circumstances, type Effect, newcomer, transition } from '../src/transition.ts';
-import type { UserChange } from '../src/user-change.ts';
+import { type ChatState, type Circumstances, type Effect, newcomer, transition } from '../src/chat/transition.ts';
+import type { UserChange } from '../src/chat/user-change.ts';
 
 const side = (sessionId: string, partnerNode: string | null = 'two') => ({
   ...{ sessionId, partnerId: `partner in ${sessionId}`, startedAt: 1000, side: 'a' as const },
