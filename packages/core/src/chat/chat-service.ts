@@ -25,7 +25,7 @@ export interface ChatServiceOptions {
   log: Log;
   /**
    * Resolves when it is the turn of a search by somebody in no chat, or of a skip: whoever looks for a partner waits anyway, and a
-   * busy node lets others go first. Rejects with `UNAVAILABLE` when that would take too long. Left out: at once.
+   * busy node lets others go first. Rejects with `BUSY` when that would take too long. Left out: at once.
    */
   turn?: (what: 'search' | 'skip') => Promise<void>;
 }
