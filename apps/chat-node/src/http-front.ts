@@ -26,6 +26,7 @@ export function createHttpFront(inner: Server, admission: Admission): Server {
   front.setTimeout(silentMs);
   acceptInTurns(front, {
     refusedNetwork: socket => admission.refusedNetwork(socket),
+    networkOf: socket => admission.networkOf(socket),
     dropped: () => admission.hungUp(),
   });
   /** Connections on which a request is under way, and those that are about to be closed. */
