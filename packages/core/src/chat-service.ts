@@ -1,7 +1,8 @@
 import type { ChatMessage, Place, Receipt, ServerEvents, StateReply, Typing } from '@passerby/protocol';
-import { v7 as newSessionId } from 'uuid';
+import { type Chance, systemChance } from './chance.ts';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { inSlices } from './in-slices.ts';
 import type { Lease } from './lease.ts';
 import { LeaseLost } from './lease-lost.ts';
@@ -22,6 +23,9 @@ export interface ChatServiceOptions {
   lease: Lease;
   meter: Meter;
   log: Log;
+  /** Left out: this machine's. */
+  clock?: Clock;
+  chance?: Chance;
   /**
    * Resolves when it is the turn of a search by somebody in no chat, or of a skip: whoever looks for a partner waits anyway, and a
    * busy node lets others go first. Rejects with `UNAVAILABLE` when that would take too long. Left out: at once.
@@ -43,19 +47,24 @@ export class ChatService {
   readonly #lease: Lease;
   readonly #meter: Meter;
   readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #chance: Chance;
   readonly #turn: ChatServiceOptions['turn'];
   readonly #users = new Map<string, User>();
   readonly #passages: Passages;
   readonly #relay: Relay;
   readonly #reconciler: Reconciler;
 
-  constructor(options: ChatServiceOptions) {
+  constructor(given: ChatServiceOptions) {
+    const options = { clock: systemClock, chance: systemChance, ...given };
     this.#store = options.store;
     this.#bus = options.bus;
     this.#clients = options.clients;
     this.#lease = options.lease;
     this.#meter = options.meter;
     this.#log = options.log;
+    this.#clock = options.clock;
+    this.#chance = options.chance;
     this.#turn = options.turn;
     this.#relay = new Relay({ ...options, users: this.#users, suspect: userId => this.#reconciler.suspect(userId) });
     this.#reconciler = new Reconciler({
@@ -102,7 +111,8 @@ export class ChatService {
    * Their connections stay: closing them is the caller's part.
    */
   async stop(): Promise<void> {
-    await inSlices([...this.#users.keys()], slice => Promise.all(slice.map(userId => this.disconnect(userId, 'lost'))));
+    const leave = (slice: string[]) => Promise.all(slice.map(userId => this.disconnect(userId, 'lost')));
+    await inSlices(this.#clock, [...this.#users.keys()], leave);
     await this.#lease.stop();
   }
 
@@ -140,7 +150,7 @@ export class ChatService {
   /** A plain user connected to this node. */
   connect(userId: string): void {
     this.#lease.check();
-    this.#users.set(userId, new User(userId));
+    this.#users.set(userId, new User(this.#clock, userId));
   }
 
   /**
@@ -277,7 +287,7 @@ export class ChatService {
       this.#store.search({
         ...command,
         revision: user.revision,
-        sessionId: newSessionId(),
+        sessionId: this.#chance.sessionId(),
         ...(user.token !== undefined && { token: user.token }),
         ...(skip && { skip: { sessionId: skip.sessionId, messages: skip.messages } }),
         ...(unlessChanged && { unlessChanged }),
@@ -339,7 +349,7 @@ export class ChatService {
         this.#lease.doubt();
         throw new ChatError('UNAVAILABLE', { cause: error });
       }
-      user.unsettledUntil = performance.now() + this.#store.settleMs;
+      user.unsettledUntil = this.#clock.now() + this.#store.settleMs;
       this.#reconciler.doubt(user, wasWaiting ? 'compare' : 'take back');
       throw error;
     }
@@ -381,7 +391,7 @@ export class ChatService {
     if (after && changed) {
       this.#tell(user, 'matched', { sessionId: after.sessionId, startedAt: after.startedAt });
       // The notice of the match may come before the reply that the user waits.
-      if (after.side === 'a') this.#meter.matched(wasWaiting ? performance.now() - user.waitingSince : 0);
+      if (after.side === 'a') this.#meter.matched(wasWaiting ? this.#clock.now() - user.waitingSince : 0);
     }
     if (user.token === undefined || !after) return;
     const isAway = after.partnerNode === undefined;

@@ -1,7 +1,9 @@
+export { type Chance, systemChance } from './chance.ts';
 export { ChatError } from './chat-error.ts';
 export { ChatService, type ChatServiceOptions } from './chat-service.ts';
 export type { Clients } from './clients.ts';
-export { Lease } from './lease.ts';
+export { type Clock, systemClock } from './clock.ts';
+export { Lease, type LeaseOptions } from './lease.ts';
 export { LeaseLost } from './lease-lost.ts';
 export type { Log } from './log.ts';
 export { MemoryChannels, MemoryNodeBus } from './memory-node-bus.ts';

@@ -1,4 +1,5 @@
 import type { EndReason } from '@passerby/protocol';
+import { systemClock } from './clock.ts';
 import { LeaseLost } from './lease-lost.ts';
 import type { MemoryChannels } from './memory-node-bus.ts';
 import type { MemoryOutbox } from './memory-outbox.ts';
@@ -62,7 +63,7 @@ export class MemoryPairStore implements PairStore {
   }) {
     this.#channels = options.channels;
     this.#outbox = options.outbox;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? systemClock.date;
     this.#random = options.random ?? Math.random;
   }
 

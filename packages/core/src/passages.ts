@@ -1,5 +1,7 @@
+import type { Chance } from './chance.ts';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
+import type { Clock } from './clock.ts';
 import type { Lease } from './lease.ts';
 import { LeaseLost } from './lease-lost.ts';
 import type { NodeMessage } from './node-bus.ts';
@@ -19,6 +21,8 @@ export interface Arrival {
 }
 
 export interface PassagesOptions {
+  clock: Clock;
+  chance: Chance;
   users: Map<string, User>;
   store: PairStore;
   clients: Clients;
@@ -69,12 +73,12 @@ export class Passages {
 
   /** See {@link ChatService.resume}. */
   async resume(newUserId: string, token: string | undefined, arrival: Arrival): Promise<string> {
-    const { users, clients, lease } = this.#options;
+    const { users, clients, lease, clock, chance } = this.#options;
     const shown = token === undefined ? undefined : parseResumeToken(token);
     if (shown && this.#turns.length(shown.userId) >= maxWaiting) throw new ChatError('UNAVAILABLE');
     if (shown && (await this.#turns.take(shown.userId, () => this.#arrive(shown, arrival)))) return shown.userId;
-    const fresh = newResumeToken(newUserId);
-    users.set(newUserId, new User(newUserId, fresh.hash));
+    const fresh = newResumeToken(newUserId, chance);
+    users.set(newUserId, new User(clock, newUserId, fresh.hash));
     arrival.attach(newUserId);
     const { graceMs } = lease;
     clients.emit(newUserId, 'welcome', { token: fresh.text, resumed: false, graceMs, state: 'idle' });
@@ -112,7 +116,7 @@ export class Passages {
   }
 
   async #depart(user: User, how: 'lost' | 'left'): Promise<void> {
-    const { users, store, lease, reconciler, apply } = this.#options;
+    const { clock, users, store, lease, reconciler, apply } = this.#options;
     const { userId } = user;
     users.delete(userId);
     user.gone = true;
@@ -122,7 +126,7 @@ export class Passages {
     reconciler.trust(user);
     if (user.lastRequestId === 0) return;
     // A command that may still be carried out, once more perhaps, would bring the user back.
-    if (performance.now() < user.unsettledUntil) return reconciler.disown(userId, how);
+    if (clock.now() < user.unsettledUntil) return reconciler.disown(userId, how);
     try {
       const command = user.command(lease, store.settleMs);
       const [, ...others] =
@@ -138,7 +142,7 @@ export class Passages {
   /** @returns whether the token was good */
   async #arrive(shown: ResumeToken, arrival: Arrival): Promise<boolean> {
     const { userId } = shown;
-    const next = newResumeToken(userId);
+    const next = newResumeToken(userId, this.#options.chance);
     // What this connection replaces may be doing something on this node.
     await this.#options.users.get(userId)?.settled();
     // A client that did not wait may be somewhere else by now, and must not be taken from there.
@@ -172,9 +176,9 @@ export class Passages {
   }
 
   #take({ requestId, changes }: Resumed, token: ResumeToken, arrival: Arrival): void {
-    const { users, clients, lease, reconciler, apply, searchAgain } = this.#options;
+    const { clock, users, clients, lease, reconciler, apply, searchAgain } = this.#options;
     const { userId } = token;
-    const user = users.get(userId) ?? new User(userId);
+    const user = users.get(userId) ?? new User(clock, userId);
     users.set(userId, user);
     user.token = token.hash;
     user.isTokenNew = true;

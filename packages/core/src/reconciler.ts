@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts';
 import { inSlices } from './in-slices.ts';
 import type { Lease } from './lease.ts';
 import type { Log } from './log.ts';
@@ -35,6 +36,7 @@ interface Stray {
 }
 
 export interface ReconcilerOptions {
+  clock: Clock;
   users: ReadonlyMap<string, User>;
   store: PairStore;
   lease: Lease;
@@ -64,7 +66,7 @@ export class Reconciler {
   readonly #unconfirmed = new Map<User, { sessionId: string; deadline: number }>();
   /** Users whom the registry may have for this node though they are not here. */
   readonly #strays = new Map<string, Stray>();
-  readonly #round = new SlowRound(roundMs);
+  readonly #round: SlowRound;
   /** Where the search for strays goes on; undefined while there is none. It looks at about 200 users at a time. */
   #strayCursor: string | undefined;
   #nextScanAt: number | undefined;
@@ -72,6 +74,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#round = new SlowRound(options.clock, roundMs);
   }
 
   /** Something may have been missed: everything is compared. */
@@ -100,12 +103,12 @@ export class Reconciler {
   /** The registry could not be told that a user is not here: it will be, unless the user is here by then. */
   disown(userId: string, how: 'lost' | 'left'): void {
     if (this.#strays.size === 0) this.#options.log.warn({}, 'The store cannot be told that users left. It will be.');
-    this.#addStray(userId, performance.now() + this.#options.store.settleMs, how);
+    this.#addStray(userId, this.#options.clock.now() + this.#options.store.settleMs, how);
   }
 
   /**
    * A user lives elsewhere now: the store is told that this node has nothing of them any more.
-   * @param from until then, on the clock of `performance.now()`, a command of this node may still be carried out
+   * @param from until then, by the clock's `now()`, a command of this node may still be carried out
    */
   release(userId: string, from: number): void {
     this.#addStray(userId, from, 'lost');
@@ -113,7 +116,7 @@ export class Reconciler {
 
   /** Whether something about a user who is not here, or was not until now, may still be carried out. */
   isUnsettled(userId: string): boolean {
-    return performance.now() < (this.#strays.get(userId)?.from ?? 0);
+    return this.#options.clock.now() < (this.#strays.get(userId)?.from ?? 0);
   }
 
   /** Forgets everything: the lease is lost, and others clear the registry of this node. */
@@ -175,7 +178,7 @@ export class Reconciler {
     const inRegistry = due.flatMap(userId => users.get(userId) ?? []).filter(user => user.lastRequestId > 0);
     await this.#compare(inRegistry);
     this.#round.done(due.length);
-    const now = performance.now();
+    const now = this.#options.clock.now();
     this.#nextScanAt ??= now + roundMs;
     if (now >= this.#nextScanAt) {
       this.#nextScanAt = now + roundMs;
@@ -202,11 +205,11 @@ export class Reconciler {
 
   async #settleDoubts(): Promise<void> {
     const { search, end } = this.#options;
-    const due = [...this.#doubted].filter(([user]) => performance.now() >= user.unsettledUntil);
+    const due = [...this.#doubted].filter(([user]) => this.#options.clock.now() >= user.unsettledUntil);
     const compared = await this.#sync(due.map(([user]) => user));
     const isSettled = ([user, doubt]: [User, Doubt]) =>
       compared.has(user) && this.#doubted.get(user) === doubt && (doubt.remedy === 'compare' || !user.busy);
-    await inSlices(due, slice => {
+    await inSlices(this.#options.clock, due, slice => {
       // What the user asked for was answered with an error; so a search that was carried out is taken back. All at once: what
       // a user asks for from now on comes after it.
       const settled = slice.filter(isSettled);
@@ -221,9 +224,9 @@ export class Reconciler {
 
   async #settleUnconfirmed(): Promise<void> {
     const compared = await this.#sync([...this.#unconfirmed.keys()]);
-    const isDue = (deadline: number) => performance.now() >= deadline;
+    const isDue = (deadline: number) => this.#options.clock.now() >= deadline;
     const due = [...this.#unconfirmed].filter(([user, { deadline }]) => compared.has(user) && isDue(deadline));
-    await inSlices(due, slice => {
+    await inSlices(this.#options.clock, due, slice => {
       const over = slice.filter(([user, unconfirmed]) => this.#unconfirmed.get(user) === unconfirmed);
       for (const [user] of over) this.#unconfirmed.delete(user);
       const inIt = over.filter(([user, { sessionId }]) => user.session?.sessionId === sessionId);
@@ -233,8 +236,8 @@ export class Reconciler {
 
   async #disownStrays(): Promise<void> {
     const { users, store, lease, apply, isPassing } = this.#options;
-    const due = [...this.#strays].filter(([, { from }]) => performance.now() >= from);
-    await inSlices(due, async slice => {
+    const due = [...this.#strays].filter(([, { from }]) => this.#options.clock.now() >= from);
+    await inSlices(this.#options.clock, due, async slice => {
       // Who is just coming or going is looked at the next time.
       const settled = slice.filter(([userId]) => !isPassing(userId));
       const absent = settled.filter(([userId]) => !users.has(userId));
@@ -243,7 +246,7 @@ export class Reconciler {
         const userIds = absent.filter(([, stray]) => stray.how === how).map(([userId]) => userId);
         if (userIds.length === 0) continue;
         // One who came back while this is under way could be taken away again.
-        for (const [, stray] of absent) stray.from = performance.now() + store.settleMs;
+        for (const [, stray] of absent) stray.from = this.#options.clock.now() + store.settleMs;
         apply(await store.disown(lease.nodeId, userIds, graceMs));
       }
       // Unless there is a new reason meanwhile.
@@ -262,7 +265,7 @@ export class Reconciler {
           () => compared.add(user),
           () => undefined,
         );
-    await inSlices(users, async slice => {
+    await inSlices(this.#options.clock, users, async slice => {
       const free = slice.filter(user => !user.busy);
       later.push(...slice.filter(user => user.busy).map(compareLater));
       await this.#syncBatch(free);
@@ -284,7 +287,7 @@ export class Reconciler {
     } finally {
       // Who left meanwhile may have been restored after that.
       for (const { userId, saidGoodbye } of users.filter(user => user.gone)) {
-        this.#addStray(userId, performance.now() + store.settleMs, saidGoodbye ? 'left' : 'lost');
+        this.#addStray(userId, this.#options.clock.now() + store.settleMs, saidGoodbye ? 'left' : 'lost');
       }
     }
     apply(changes);
@@ -294,7 +297,10 @@ export class Reconciler {
       const { session } = user;
       if (isAbsent(change) || !change.unconfirmed || !session) this.#unconfirmed.delete(user);
       else if (this.#unconfirmed.get(user)?.sessionId !== session.sessionId) {
-        this.#unconfirmed.set(user, { sessionId: session.sessionId, deadline: performance.now() + lease.leaseMs });
+        this.#unconfirmed.set(user, {
+          sessionId: session.sessionId,
+          deadline: this.#options.clock.now() + lease.leaseMs,
+        });
       }
     });
   }

@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { ChatMessage, Place, Receipt, Typing } from '@passerby/protocol';
+import type { Chance } from './chance.ts';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
+import type { Clock } from './clock.ts';
 import { inSlices } from './in-slices.ts';
 import type { Lease } from './lease.ts';
 import type { Meter } from './meter.ts';
@@ -15,6 +16,8 @@ type ChatRoute = Extract<UserMessage, { kind: 'chat' }>;
 type Unkept = { kind: 'receipt'; receipt: Receipt } | { kind: 'typing'; typing: Typing };
 
 export interface RelayOptions {
+  clock: Clock;
+  chance: Chance;
   users: ReadonlyMap<string, User>;
   bus: NodeBus;
   clients: Clients;
@@ -30,6 +33,8 @@ export interface RelayOptions {
  * it is done here.
  */
 export class Relay {
+  readonly #clock: Clock;
+  readonly #chance: Chance;
   readonly #users: ReadonlyMap<string, User>;
   readonly #bus: NodeBus;
   readonly #clients: Clients;
@@ -40,6 +45,8 @@ export class Relay {
   readonly #doubted = new Set<string>();
 
   constructor(options: RelayOptions) {
+    this.#clock = options.clock;
+    this.#chance = options.chance;
     this.#users = options.users;
     this.#bus = options.bus;
     this.#clients = options.clients;
@@ -53,7 +60,7 @@ export class Relay {
     const session = sessionOf(user, place.sessionId);
     const { partnerNode, partnerId, sessionId } = session;
     if (partnerNode === undefined) throw new ChatError('PARTNER_AWAY', { retryAfterMs: 1000 });
-    const message = { id: randomUUID(), message: text, at: Date.now() };
+    const message = { id: this.#chance.messageId(), message: text, at: this.#clock.date() };
     const seq = user.token ? place.seq : undefined;
     const isNew = seq === undefined || seq > session.sent;
     // Both before it is sent: the user may end the chat, or write the next one, before the other node has it.
@@ -106,7 +113,7 @@ export class Relay {
 
   /** Messages to this node were lost: whoever may have lost one is told, or asks for it again. */
   async missed(): Promise<void> {
-    await inSlices([...this.#users.values()], slice => {
+    await inSlices(this.#clock, [...this.#users.values()], slice => {
       // This process may have slept meanwhile; then all of them are gone.
       this.#lease.check();
       for (const user of slice) if (!user.gone) this.#mayHaveMissed(user);

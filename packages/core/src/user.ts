@@ -1,4 +1,5 @@
 import { ChatError } from './chat-error.ts';
+import type { Clock } from './clock.ts';
 import type { Lease } from './lease.ts';
 import type { KnownUser, UserCommand } from './pair-store.ts';
 import type { PresentUserChange, SessionSide, UserState } from './user-change.ts';
@@ -48,7 +49,7 @@ export class User {
   revision = 0;
   state: UserState['state'] = 'idle';
   session: LocalSession | undefined;
-  /** Since when the user waits, on the clock of `performance.now()`; of one who came waiting, since that moment. */
+  /** Since when the user waits, by the clock's `now()`; of one who came waiting, since that moment. */
   waitingSince = 0;
   /** The partner of the last session. */
   parted: string | undefined;
@@ -61,17 +62,19 @@ export class User {
   gone = false;
   /** The client left, and will not come back. */
   saidGoodbye = false;
-  /** Until then, on the clock of `performance.now()`, a command that failed, or was given again, may still be carried out. */
+  /** Until then, by the clock's `now()`, a command that failed, or was given again, may still be carried out. */
   unsettledUntil = 0;
   /** Commands that are not done yet. */
   #pending = 0;
   /** Deliveries that wait for them. */
   #held = 0;
+  readonly #clock: Clock;
   #tail: Promise<unknown> = Promise.resolve();
   /** Resolves when the last of what the user sent to another node was passed on, or not. */
   #said: Promise<unknown> | undefined;
 
-  constructor(userId: string, token?: string) {
+  constructor(clock: Clock, userId: string, token?: string) {
+    this.#clock = clock;
     this.userId = userId;
     this.token = token;
   }
@@ -88,12 +91,12 @@ export class User {
   inTurn<Result>(command: () => Promise<Result>, withinMs = Number.POSITIVE_INFINITY): Promise<Result> {
     if (this.#pending >= maxPending) return Promise.reject(new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: 1000 }));
     this.#pending++;
-    const givenAt = performance.now();
+    const givenAt = this.#clock.now();
     const done = this.settled()
       .then(() => {
         // A user who left meanwhile must not come into the registry again.
         if (this.gone) throw new ChatError('UNAVAILABLE');
-        if (performance.now() - givenAt > withinMs) throw new ChatError('UNAVAILABLE', { retryAfterMs: 1000 });
+        if (this.#clock.now() - givenAt > withinMs) throw new ChatError('UNAVAILABLE', { retryAfterMs: 1000 });
         return command();
       })
       .finally(() => this.#pending--);
@@ -117,7 +120,7 @@ export class User {
     const { nodeId } = lease;
     if (!lease.actsAs(nodeId)) throw new ChatError('UNAVAILABLE');
     const repeated = () => {
-      this.unsettledUntil = performance.now() + settleMs;
+      this.unsettledUntil = this.#clock.now() + settleMs;
     };
     return { userId: this.userId, nodeId, requestId: ++this.lastRequestId, repeated };
   }
@@ -142,7 +145,7 @@ export class User {
   adopt(change: PresentUserChange): void {
     const before = this.session;
     this.revision = change.revision;
-    if (change.state === 'waiting' && this.state !== 'waiting') this.waitingSince = performance.now();
+    if (change.state === 'waiting' && this.state !== 'waiting') this.waitingSince = this.#clock.now();
     this.state = change.state;
     this.session = undefined;
     if (change.state !== 'paired') return;
