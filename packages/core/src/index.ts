@@ -1,3 +1,4 @@
+export { type Chance, systemChance } from './chance.ts';
 export { ChatError } from './chat/chat-error.ts';
 export { ChatService, type ChatServiceOptions } from './chat/chat-service.ts';
 export type { Clients } from './chat/clients.ts';
@@ -16,7 +17,8 @@ export type {
 } from './chat/pair-store.ts';
 export { parseResumeToken, type ResumeToken } from './chat/resume-token.ts';
 export type { PresentUserChange, SessionSide, UserChange, UserState } from './chat/user-change.ts';
-export { Lease } from './lease.ts';
+export { type Clock, systemClock } from './clock.ts';
+export { Lease, type LeaseOptions } from './lease.ts';
 export { LeaseLost } from './lease-lost.ts';
 export type { Log } from './log.ts';
 export { MemoryChannels, MemoryNodeBus } from './memory-node-bus.ts';

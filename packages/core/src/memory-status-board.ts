@@ -1,3 +1,4 @@
+import { systemClock } from './clock.ts';
 import type { MemoryPairStore } from './memory-pair-store.ts';
 import {
   isLost,
@@ -17,7 +18,7 @@ export class MemoryStatusBoard implements StatusBoard {
   readonly #nodes = new Map<string, { status: NodeStatus; at: number }>();
   #recorder: { status: RecorderStatus; at: number } | undefined;
 
-  constructor(store: MemoryPairStore, now: () => number = Date.now) {
+  constructor(store: MemoryPairStore, now: () => number = systemClock.date) {
     this.#store = store;
     this.#now = now;
   }
