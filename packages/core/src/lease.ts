@@ -1,5 +1,5 @@
 import { type Chance, systemChance } from './chance.ts';
-import type { LeaseRenewal, PairStore } from './chat/pair-store.ts';
+import type { LeaseRenewal, LeaseStore } from './chat/pair-store.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { LeaseLost } from './lease-lost.ts';
 import type { Log } from './log.ts';
@@ -16,7 +16,7 @@ export interface LeaseHooks {
 }
 
 export interface LeaseOptions {
-  store: PairStore;
+  store: LeaseStore;
   leaseMs: number;
   /** For how long users of a dead node may resume, in ms. */
   graceMs: number;
@@ -43,7 +43,7 @@ const doubtPauseMs = 50;
 export class Lease {
   readonly leaseMs: number;
   readonly graceMs: number;
-  readonly #store: PairStore;
+  readonly #store: LeaseStore;
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #chance: Chance;

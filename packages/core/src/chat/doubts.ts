@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import type { PairStore } from './pair-store.ts';
+import type { SyncStore } from './pair-store.ts';
 import type { Roster } from './roster.ts';
 import type { User } from './user.ts';
 
@@ -26,7 +26,7 @@ export interface Unconfirmed {
 export interface DoubtsOptions {
   clock: Clock;
   roster: Roster;
-  store: Pick<PairStore, 'settleMs'>;
+  store: Pick<SyncStore, 'settleMs'>;
   log: Log;
 }
 

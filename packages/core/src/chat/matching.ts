@@ -7,7 +7,7 @@ import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
 import type { Doubts } from './doubts.ts';
 import type { Leaving } from './mailbox.ts';
-import type { PairStore, UserCommand } from './pair-store.ts';
+import type { MatchStore, UserCommand } from './pair-store.ts';
 import type { LocalSession } from './transition.ts';
 import type { User } from './user.ts';
 import { isAbsent, type UserChange } from './user-change.ts';
@@ -15,7 +15,7 @@ import { isAbsent, type UserChange } from './user-change.ts';
 export interface MatchingOptions {
   clock: Clock;
   chance: Chance;
-  store: PairStore;
+  store: MatchStore;
   clients: Clients;
   lease: Lease;
   doubts: Doubts;

@@ -7,7 +7,7 @@ import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
 import type { Doubts } from './doubts.ts';
 import { type Matching, nextCommand } from './matching.ts';
-import type { PairStore, Resumed } from './pair-store.ts';
+import type { MatchStore, PresenceStore, Resumed } from './pair-store.ts';
 import { newResumeToken, parseResumeToken, type ResumeToken } from './resume-token.ts';
 import type { Roster } from './roster.ts';
 import type { User } from './user.ts';
@@ -25,7 +25,7 @@ export interface PresenceOptions {
   clock: Clock;
   chance: Chance;
   roster: Roster;
-  store: PairStore;
+  store: PresenceStore & MatchStore;
   clients: Clients;
   lease: Lease;
   doubts: Doubts;

@@ -5,7 +5,7 @@ import type { Changes } from './changes.ts';
 import type { Doubt, Doubts } from './doubts.ts';
 import { inSlices } from './in-slices.ts';
 import type { Matching } from './matching.ts';
-import type { PairStore } from './pair-store.ts';
+import type { SyncStore } from './pair-store.ts';
 import type { Roster } from './roster.ts';
 import { SlowRound } from './slow-round.ts';
 import type { User } from './user.ts';
@@ -21,7 +21,7 @@ export interface ReconcilerOptions {
   clock: Clock;
   roster: Roster;
   doubts: Doubts;
-  store: PairStore;
+  store: SyncStore;
   lease: Lease;
   log: Log;
   changes: Changes;
