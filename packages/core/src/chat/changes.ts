@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Lease } from '../lease.ts';
+import type { Lease } from '../lease/lease.ts';
 import type { Clients } from './clients.ts';
 import type { Doubts } from './doubts.ts';
 import type { Meter } from './meter.ts';

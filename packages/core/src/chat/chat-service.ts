@@ -1,7 +1,7 @@
 import type { ChatMessage, Place, Receipt, StateReply, Typing } from '@passerby/protocol';
 import { type Chance, systemChance } from '../chance.ts';
 import { type Clock, systemClock } from '../clock.ts';
-import type { Lease } from '../lease.ts';
+import type { Lease } from '../lease/lease.ts';
 import type { Log } from '../log.ts';
 import { Changes } from './changes.ts';
 import { ChatError } from './chat-error.ts';

@@ -1,7 +1,7 @@
 import type { Chance } from '../chance.ts';
 import type { Clock } from '../clock.ts';
-import type { Lease } from '../lease.ts';
-import { LeaseLost } from '../lease-lost.ts';
+import type { Lease } from '../lease/lease.ts';
+import { LeaseLost } from '../lease/lease-lost.ts';
 import type { Changes } from './changes.ts';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Lease } from '../lease.ts';
+import type { Lease } from '../lease/lease.ts';
 import type { Log } from '../log.ts';
 import type { Changes } from './changes.ts';
 import type { Doubt, Doubts } from './doubts.ts';

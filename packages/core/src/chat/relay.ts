@@ -1,7 +1,7 @@
 import type { ChatMessage, Place, Receipt, Typing } from '@passerby/protocol';
 import type { Chance } from '../chance.ts';
 import type { Clock } from '../clock.ts';
-import type { Lease } from '../lease.ts';
+import type { Lease } from '../lease/lease.ts';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
 import type { Doubts } from './doubts.ts';

@@ -1,6 +1,6 @@
-import { type Clock, systemClock } from './clock.ts';
-import type { Backlog, Outbox, OutboxEntry } from './outbox.ts';
-import type { SessionFact } from './session-fact.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Backlog, Outbox, OutboxEntry } from '../recording/outbox.ts';
+import type { SessionFact } from '../recording/session-fact.ts';
 
 /** The model of {@link Outbox}, within the process. Every entry can be read. */
 export class MemoryOutbox implements Outbox {

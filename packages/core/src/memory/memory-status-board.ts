@@ -1,5 +1,4 @@
-import { systemClock } from './clock.ts';
-import type { MemoryPairStore } from './memory-pair-store.ts';
+import { systemClock } from '../clock.ts';
 import {
   isLost,
   lostLastsMs,
@@ -7,7 +6,8 @@ import {
   type PoolStatus,
   type RecorderStatus,
   type StatusBoard,
-} from './status-board.ts';
+} from '../status/status-board.ts';
+import type { MemoryPairStore } from './memory-pair-store.ts';
 
 const recorderLastsMs = 30_000;
 

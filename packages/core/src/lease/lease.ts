@@ -1,8 +1,8 @@
-import { type Chance, systemChance } from './chance.ts';
-import type { LeaseRenewal, LeaseStore } from './chat/pair-store.ts';
-import { type Clock, systemClock } from './clock.ts';
+import { type Chance, systemChance } from '../chance.ts';
+import type { LeaseRenewal, LeaseStore } from '../chat/pair-store.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Log } from '../log.ts';
 import { LeaseLost } from './lease-lost.ts';
-import type { Log } from './log.ts';
 
 export interface LeaseHooks {
   /** A lease is about to be taken for a new node id. */
