@@ -30,7 +30,7 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
   };
 
   io.use((socket, next) => {
-    const counted = overload.turn('join').then(() => count(socket));
+    const counted = overload.turn(shownToken(socket) ? 'return' : 'join').then(() => count(socket));
     counted.then(
       () => next(),
       error => {

@@ -1,7 +1,7 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { BriefBlocks } from './brief-blocks.ts';
-import { readInSlices } from './read-in-slices.ts';
+import { readPiecemeal } from './read-piecemeal.ts';
 
 /** So many connections may be read at a time that have not said yet what they want: a few ms of work, if all do it at once. */
 const mostInHand = 12;
@@ -42,7 +42,7 @@ export function acceptInTurns(http: HttpServer, { refusedNetwork, networkOf, dro
     for (const socket of waiting.splice(0, mostInHand - inHand.size)) {
       inHand.set(socket, setTimeout(saysNothing, silentMs, socket).unref());
       letIn?.call(http, socket);
-      readInSlices(socket);
+      readPiecemeal(socket);
       socket.resume();
     }
     if (waiting.length < mostWaiting) http.maxConnections = Number.POSITIVE_INFINITY;

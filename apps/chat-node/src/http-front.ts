@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Socket } from 'node:net';
 import { acceptInTurns } from './accept-in-turns.ts';
 import type { Admission, Refusal } from './admission.ts';
-import { takeUnread } from './read-in-slices.ts';
+import { takeUnread } from './read-piecemeal.ts';
 
 /** How long the head of a request may take, and all of it, in ms. No request of ours is longer than 64 kB. */
 const headWithinMs = 10_000;
