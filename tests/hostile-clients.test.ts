@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { errorTexts, parseMessage } from '@passerby/protocol';
+import { errorTexts, parseCommand } from '@passerby/protocol';
 import fc from 'fast-check';
 import { ChatClient, pair } from './support/chat-client.ts';
 import { ChatProcess } from './support/chat-process.ts';
@@ -157,7 +157,8 @@ describe('values of any kind', () => {
     await fc.assert(
       fc.asyncProperty(event, fc.array(value, { maxLength: 3 }), async (name, args) => {
         const reply = await mallory.ask(name, ...args);
-        const message = name === 'message' ? parseMessage(args[0], 500) : undefined;
+        const command = parseCommand(name, args[0], 500);
+        const message = command.kind === 'message' ? command.text : undefined;
         expect(reply.ok).toBe(message !== undefined);
         if (reply.ok) expect(await peer.next('message')).toEqual({ id: reply.id, message, at: reply.at });
         else expect(knownCodes).toContain(reply.error.code);
@@ -535,7 +536,6 @@ describe('limits', () => {
     expect(replies.at(-1)).toMatchObject({ error: { code: 'TOO_MANY_REQUESTS', retryAfterMs: expect.any(Number) } });
     expect(await ann.ask('message', 'hello')).toMatchObject({ ok: true });
     await askUntilAllowed(ann, 'typing', typing);
-    expect(await ann.ask('typing', { ...typing, typing: 'yes' })).toMatchObject({ error: { code: 'INVALID_INPUT' } });
   });
 
   it('hold for all users of an address together', async () => {

@@ -88,7 +88,7 @@ it(
       // The first ones may still be taken: the node finds out that it cannot.
       const { response, body } = await eventually(() => putOff(transport), withinMs);
       const told = JSON.parse(body);
-      expect(told).toEqual({ code: 'UNAVAILABLE', message: errorTexts.UNAVAILABLE, retryAfterMs: expect.any(Number) });
+      expect(told).toEqual({ code: 'BUSY', message: errorTexts.BUSY, retryAfterMs: expect.any(Number) });
       expect(response.headers).toMatchObject({
         'content-type': 'application/json',
         'retry-after': String(Math.ceil(told.retryAfterMs / 1000)),

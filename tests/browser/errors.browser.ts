@@ -141,6 +141,34 @@ describe('who is away', () => {
   });
 });
 
+describe('where very many people search', () => {
+  const stage = new Stage({ nodes: 1 });
+
+  it('goes on searching by itself, as soon as the server said', async () => {
+    const ann = await stage.arrive();
+    const busy = { ok: false, error: { code: 'BUSY', message: errorTexts.BUSY, retryAfterMs: 4000 } };
+    let timesLeft = 1;
+    await ann.page.routeWebSocket(/socket\.io/, page => {
+      const node = page.connectToServer();
+      page.onMessage(packet => {
+        const [, id] = /^42(\d+)\["search"/.exec(packet.toString()) ?? [];
+        if (id !== undefined && timesLeft-- > 0) page.send(`43${id}[${JSON.stringify(busy)}]`);
+        else node.send(packet);
+      });
+    });
+    await ann.page.reload();
+    await ann.connected();
+    await ann.search();
+    await ann.trouble('BUSY');
+    await ann.phase('searching');
+    expect(await ann.look('search-put-off')).toEqual([]);
+    await ann.noTrouble();
+    await eventually(async () => expect(await stage.cluster.node(0).metric('passerby_users{state="waiting"}')).toBe(1));
+    await ann.phase('searching');
+    expect((await ann.said.allTextContents()).join()).toContain(texts.errors.BUSY);
+  });
+});
+
 describe('without Redis', () => {
   const stage = new Stage({ nodes: 1, environment: { LEASE_MS: '3000' }, ownRedis: true });
 

@@ -135,7 +135,7 @@ export class Admission {
     }
     const retryAfterMs = overload.ask(comesBack ? 'return' : 'connection');
     if (retryAfterMs === 0) return undefined;
-    return { status: 503, code: 'UNAVAILABLE', message: errorTexts.UNAVAILABLE, retryAfterMs };
+    return { status: 503, code: 'BUSY', message: errorTexts.BUSY, retryAfterMs };
   }
 
   #refused(reason: string, refusal: Refusal): Refusal {

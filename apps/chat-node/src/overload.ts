@@ -78,14 +78,14 @@ export class Overload {
 
   /**
    * Waits for its turn: little of what can wait is done in one turn of the event loop. Whoever looks for a partner waits anyway.
-   * Rejects with `UNAVAILABLE` when others have waited for too long already.
+   * Rejects with `BUSY` when others have waited for too long already.
    */
   turn(what: 'join' | 'search' | 'skip'): Promise<void> {
     const rank: Rank = what === 'search' ? 'later' : 'first';
     const waitedMs = this.#slices.waitedMs(rank);
     if (what !== 'join' && waitedMs > mostQueuedMs) {
       this.#putOff(what, this.#now());
-      return Promise.reject(new ChatError('UNAVAILABLE', { retryAfterMs: jittered(waitedMs) }));
+      return Promise.reject(new ChatError('BUSY', { retryAfterMs: jittered(waitedMs) }));
     }
     return new Promise(resolve => this.#slices.add(rank, resolve));
   }

@@ -1,13 +1,5 @@
 import { ChatError, type ChatService } from '@passerby/core';
-import {
-  type Ack,
-  type ErrorCode,
-  isSearchOptions,
-  parseMessage,
-  parsePlace,
-  parseReceipt,
-  parseTyping,
-} from '@passerby/protocol';
+import { type Ack, type Command, parseCommand } from '@passerby/protocol';
 import type { Logger } from 'pino';
 import type { Metrics } from './metrics.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -18,9 +10,6 @@ import type { ChatSocket } from './socket-server.ts';
 const mostWaiting = 20;
 /** How long joining may take when it takes long, in ms: whoever sends too much meanwhile may try again then. */
 const joiningMs = 1000;
-
-/** What an event asks for, on behalf of a user. Answers with what makes the reply. */
-type Action = (userId: string) => Promise<() => object>;
 
 export interface SocketEventsOptions {
   service: ChatService;
@@ -73,95 +62,66 @@ class SocketEvents {
     const last = packet.at(-1);
     const acknowledge = typeof last === 'function' ? (last as (reply: Ack<object>) => void) : undefined;
     const input = first === acknowledge ? undefined : first;
-    this.#carryOut(event, input).then(
+    this.#obey(event, input).then(
       reply => this.#answer(acknowledge, { ok: true, ...reply() }),
       error => this.#answer(acknowledge, { ok: false, error: describeError(error, this.#options.log) }),
     );
   }
 
-  async #carryOut(event: string, input: unknown): Promise<() => object> {
-    const kind = kindOf(event);
+  /** First of all the limits: what goes beyond them costs next to nothing. */
+  async #obey(event: string, input: unknown): Promise<() => object> {
     const user = this.#user;
     if (user !== undefined) {
-      // First of all: what goes beyond the limits costs next to nothing.
-      this.#options.limits[kind](user, this.#joining.address);
-      return this.#understand(event, input)(user);
+      this.#count(event, user);
+      return this.#carryOut(this.#parse(event, input), user);
     }
     if (this.#waiting >= mostWaiting) throw new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: joiningMs });
     this.#waiting++;
-    const action = this.#understand(event, input);
-    // Not awaited here: a function that waits keeps its arguments, and these may be a megabyte.
+    const command = this.#parse(event, input);
+    // Not awaited here: a function that waits keeps its arguments, and these may be as large as a packet.
     return this.#joining.joined.then(userId => {
-      this.#options.limits[kind](userId, this.#joining.address);
-      return action(userId);
+      this.#count(event, userId);
+      return this.#carryOut(command, userId);
     });
   }
 
-  /** What is to be done for an event. Keeps nothing of the input but what is clean: it may have to wait. */
-  #understand(event: string, input: unknown): Action {
+  #parse(event: string, input: unknown): Command {
+    return parseCommand(event, input, this.#options.maxMessageCharacters);
+  }
+
+  #count(event: string, userId: string): void {
+    this.#options.limits[limitOf(event)](userId, this.#joining.address);
+  }
+
+  /**
+   * @returns what makes the reply: the state is read in the moment of the answer. A match may come first, and `waiting` after `matched`
+   * would mislead the client
+   */
+  async #carryOut(command: Command, userId: string): Promise<() => object> {
     const { service } = this.#options;
-    switch (event) {
-      case 'message':
-        return this.#message(input);
+    switch (command.kind) {
+      case 'message': {
+        const { id, at } = await service.send(userId, command.text, command.place);
+        return () => ({ id, at });
+      }
       case 'received':
-        return this.#received(input);
+        await service.acknowledge(userId, command.receipt);
+        return () => ({});
       case 'typing':
-        return this.#typing(input);
+        await service.tellTyping(userId, command.typing);
+        return () => ({});
+      case 'refused':
+        throw new ChatError(command.code);
       case 'search':
-        return this.#request(isSearchOptions(input) ? userId => service.search(userId) : () => fail('INVALID_INPUT'));
+        await service.search(userId);
+        break;
       case 'skip':
-        return this.#leaving(input, (userId, sessionId) => service.skip(userId, sessionId));
+        await service.skip(userId, command.sessionId);
+        break;
       case 'end_chat':
-        return this.#leaving(input, (userId, sessionId) => service.endChat(userId, sessionId));
-      default:
-        return this.#request(() => fail('UNKNOWN_EVENT'));
+        await service.endChat(userId, command.sessionId);
     }
-  }
-
-  #message(input: unknown): Action {
-    const { service, maxMessageCharacters } = this.#options;
-    const text = parseMessage(input, maxMessageCharacters);
-    const place = parsePlace(input);
-    return async userId => {
-      if (text === undefined) throw new ChatError('INVALID_MESSAGE');
-      if (!place) throw new ChatError('INVALID_INPUT');
-      const { id, at } = await service.send(userId, text, place);
-      return () => ({ id, at });
-    };
-  }
-
-  #received(input: unknown): Action {
-    const { service } = this.#options;
-    const receipt = parseReceipt(input);
-    return async userId => {
-      if (!receipt) throw new ChatError('INVALID_INPUT');
-      await service.acknowledge(userId, receipt);
-      return () => ({});
-    };
-  }
-
-  #typing(input: unknown): Action {
-    const { service } = this.#options;
-    const notice = parseTyping(input);
-    return async userId => {
-      if (!notice) throw new ChatError('INVALID_INPUT');
-      await service.tellTyping(userId, notice);
-      return () => ({});
-    };
-  }
-
-  #leaving(input: unknown, leave: (userId: string, sessionId: string | undefined) => Promise<void>): Action {
-    const place = parsePlace(input);
-    return this.#request(userId => (place ? leave(userId, place.sessionId) : fail('INVALID_INPUT')));
-  }
-
-  #request(run: (userId: string) => Promise<void>): Action {
-    const { service } = this.#options;
-    return async userId => {
-      await run(userId);
-      // Read in the moment of the answer: a match may come first, and `waiting` after `matched` would mislead the client.
-      return () => service.stateOf(userId);
-    };
+    return () => service.stateOf(userId);
   }
 
   #answer(acknowledge: ((reply: Ack<object>) => void) | undefined, reply: Ack<object>): void {
@@ -176,13 +136,9 @@ class SocketEvents {
 }
 
 /** Which limit an event counts for. */
-function kindOf(event: string): 'message' | 'receipt' | 'typing' | 'request' {
+function limitOf(event: string): 'message' | 'receipt' | 'typing' | 'request' {
   if (event === 'message' || event === 'typing') return event;
   return event === 'received' ? 'receipt' : 'request';
-}
-
-async function fail(code: ErrorCode): Promise<never> {
-  throw new ChatError(code);
 }
 
 /** What a client may be told of an error. One that nobody expects goes to the log. */

@@ -41,6 +41,8 @@ let counted: string[][];
 /** The limit of new users of an address: what it waits for, and whether it then refuses. */
 let newUserLimit: () => Promise<void>;
 let resumeLimit: () => void;
+/** What a command waits for before it is carried out. */
+let turn: () => Promise<void>;
 const unlimited = new TokenBuckets({ points: Number.POSITIVE_INFINITY, seconds: 1 });
 
 /** Keeps all commands to the store, as if it did not answer. @returns what lets them go */
@@ -66,6 +68,7 @@ beforeEach(async () => {
   clients = [];
   newUserLimit = async () => undefined;
   resumeLimit = () => undefined;
+  turn = async () => undefined;
   const channels = new MemoryChannels();
   store = new HeldStore(new MemoryPairStore({ channels, outbox: new MemoryOutbox() }));
   const lease = new Lease({ store, leaseMs: 60_000, graceMs: 30_000, log });
@@ -73,7 +76,10 @@ beforeEach(async () => {
   http = createServer();
   io = createSocketServer(http, { allowedOrigins: [] });
   const sockets = new SocketClients(io);
-  service = new ChatService({ store, bus: new MemoryNodeBus(channels), clients: sockets, lease, meter: metrics, log });
+  service = new ChatService({
+    ...{ store, bus: new MemoryNodeBus(channels), clients: sockets, lease, meter: metrics, log },
+    turn: () => turn(),
+  });
   const count = async (...what: string[]) => void counted.push(what);
   const limits: RateLimits = {
     message: userId => count('message', userId),
@@ -165,6 +171,19 @@ describe('the events of a connection that has not joined', () => {
     expect([...io.sockets.sockets.values()].map(({ handshake }) => handshake.auth)).toEqual([{}]);
     release();
     await Promise.all(replies);
+  });
+});
+
+describe('a search that a busy node puts off', () => {
+  it('is told as such, with a time to come back, also to a client that asks for no answer', async () => {
+    turn = () => Promise.reject(new ChatError('BUSY'));
+    const client = await connect({});
+    const error = { code: 'BUSY', message: errorTexts.BUSY, retryAfterMs: 1000 };
+    expect(await client.ask('search')).toEqual({ ok: false, error });
+    client.socket.emit('search');
+    expect(await client.next('error')).toBe(errorTexts.BUSY);
+    turn = async () => undefined;
+    expect(await client.ask('search')).toMatchObject({ ok: true, state: 'waiting' });
   });
 });
 

@@ -92,10 +92,10 @@ it('lets searches wait for their turn, and puts them off when others have waited
   // The turn of nobody comes meanwhile.
   while (performance.now() - since < 2050);
   await expect(overload.turn('search')).rejects.toMatchObject({
-    code: 'UNAVAILABLE',
+    code: 'BUSY',
     retryAfterMs: expect.any(Number),
   });
-  await expect(overload.turn('skip')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await expect(overload.turn('skip')).rejects.toMatchObject({ code: 'BUSY' });
   expect(putOff).toEqual(['search', 'skip']);
   await Promise.all([waiting, join]);
   await overload.turn('search');

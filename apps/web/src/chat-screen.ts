@@ -1,4 +1,4 @@
-import type { Chat, ChatError, OwnMessage, Session } from '@passerby/client';
+import { type Chat, ChatError, type OwnMessage, type Session } from '@passerby/client';
 import { Later } from './later.ts';
 import { texts } from './texts.ts';
 import { timeLeft, troubleOf, troubleSentence } from './trouble.ts';
@@ -49,6 +49,8 @@ export class ChatScreen {
   readonly #escape = new Later();
   readonly #troubleEnd = new Later();
   readonly #failureEnd = new Later();
+  /** The search that a busy server has put off. */
+  readonly #searchAgain = new Later();
 
   constructor(options: ChatScreenOptions, takeOver?: string) {
     this.#options = options;
@@ -231,7 +233,14 @@ export class ChatScreen {
   }
 
   #closed(error?: ChatError): void {
-    const notices = [this.#awayNotice, this.#interruptedNotice, this.#escape, this.#troubleEnd, this.#failureEnd];
+    const notices = [
+      this.#searchAgain,
+      this.#awayNotice,
+      this.#interruptedNotice,
+      this.#escape,
+      this.#troubleEnd,
+      this.#failureEnd,
+    ];
     for (const later of notices) later.cancel();
     const closed = error?.code === 'REPLACED' ? 'REPLACED' : 'CLOSED';
     this.#set({ ...firstView, connection: 'closed', closed, phase: 'home', lobby: this.#view.lobby });
@@ -257,6 +266,8 @@ export class ChatScreen {
   #carryOut(command: Command): void {
     const before = this.#view.phase;
     const pending = { command };
+    this.#searchAgain.cancel();
+    this.#clearTrouble('putOff');
     this.#pending = pending;
     // Shown as done at once: without a connection it takes a while, and what cannot be done is told.
     if (command !== 'endChat') this.#enter('searching');
@@ -289,6 +300,7 @@ export class ChatScreen {
         }
         // Who has gone on to something else sees what becomes of that.
         if (!isLast) return;
+        if (command === 'search' && this.#isPutOff(error)) return;
         this.#enter(this.#phaseAfter(before));
         this.#setPartnerAway(chat.session?.partnerAway ?? false);
         const { state, session = { sessionId } } = chat;
@@ -297,6 +309,15 @@ export class ChatScreen {
         if (!isDone) this.#fail(command, error);
       },
     );
+  }
+
+  /** Whoever looks for a partner waits anyway: a busy server says when to search again, and the search goes on by itself then. */
+  #isPutOff(error: unknown): boolean {
+    const { code, retryAfterMs } = error instanceof ChatError ? error : {};
+    if (code !== 'BUSY' || retryAfterMs === undefined || this.#chat.state !== 'idle') return false;
+    this.#setTrouble(error, 'putOff');
+    this.#searchAgain.in(retryAfterMs, () => this.#carryOut('search'));
+    return true;
   }
 
   /** @returns what came meanwhile */
@@ -339,7 +360,7 @@ export class ChatScreen {
     if (this.#chat.state === 'paired') this.#options.announce(texts.partnerBack);
   }
 
-  #setTrouble(error: unknown, of: 'messages' | 'connection' | 'text'): void {
+  #setTrouble(error: unknown, of: 'messages' | 'connection' | 'text' | 'putOff'): void {
     const trouble = troubleOf(error, of);
     const isNews = this.#view.trouble?.code !== trouble.code;
     this.#set({ trouble });

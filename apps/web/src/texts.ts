@@ -105,6 +105,7 @@ export const texts = {
     TOO_MANY_MESSAGES: 'That was a lot of messages at once.',
     TOO_MANY_REQUESTS: 'That was a little too fast.',
     TOO_MANY_CONNECTIONS: 'There are too many connections from your network at the moment.',
+    BUSY: 'Very many people want to chat right now.',
     UNAVAILABLE: 'Passerby is not available right now.',
     OUTGOING_FULL: 'Too many messages wait for the stranger. Please give them a moment.',
     CLOSED: 'This connection is closed.',

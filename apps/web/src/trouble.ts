@@ -26,6 +26,6 @@ export function troubleSentence(trouble: Trouble): string {
 function waitSentence(of: Trouble['of'], ms: number): string {
   const seconds = Math.ceil(ms / 1000);
   if (of === 'messages') return seconds > 0 ? texts.sendsIn(seconds) : texts.sendsNow;
-  if (of === 'connection') return seconds > 0 ? texts.triesIn(seconds) : texts.triesNow;
+  if (of === 'connection' || of === 'putOff') return seconds > 0 ? texts.triesIn(seconds) : texts.triesNow;
   return seconds > 0 ? texts.canTryIn(seconds) : texts.canTryNow;
 }

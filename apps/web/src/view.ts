@@ -31,8 +31,11 @@ export interface Trouble {
   readonly code: ChatErrorCode;
   /** When it makes sense to try again, in ms since the page was opened (`performance.now()`). */
   readonly until: number | undefined;
-  /** `messages` and `connection` are tried again by themselves, a command by the user, and `text` has to be changed. */
-  readonly of: 'messages' | 'connection' | 'text' | Command;
+  /**
+   * `messages`, `connection` and a search that was `putOff` are tried again by themselves, a command by the user, and `text` has
+   * to be changed.
+   */
+  readonly of: 'messages' | 'connection' | 'putOff' | 'text' | Command;
 }
 
 /** All that the page shows. */

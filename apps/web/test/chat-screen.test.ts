@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Chat, connect } from '@passerby/client';
 import { FakeServer } from '../../../packages/client/test/fake-server.ts';
 import { eventually } from '../../../tests/support/eventually.ts';
@@ -62,6 +63,55 @@ it('looks for the next partner when one left before the match was told', async (
   screen.next();
   await eventually(() => expect(server.user(0).state).toBe('waiting'));
   expect(screen.view.phase).toBe('searching');
+});
+
+describe('a search that a busy server puts off', () => {
+  const soon = { code: 'BUSY', retryAfterMs: 20 } as const;
+
+  it('goes on by itself, and is told', async () => {
+    server.fates.search = [{ ...soon, retryAfterMs: 200 }, soon];
+    screen.next();
+    await eventually(() => expect(screen.view.trouble).toMatchObject({ of: 'putOff' }));
+    expect(screen.view).toMatchObject({ phase: 'searching', failure: undefined });
+    expect(said.at(-1)).toBe(`${texts.errors.BUSY} ${texts.triesIn(1)}`);
+    await eventually(() => expect(server.user(0).state).toBe('waiting'));
+    await eventually(() => expect(screen.view).toMatchObject({ phase: 'searching', trouble: undefined }));
+    expect(server.count('search')).toBe(3);
+  });
+
+  it('is given up when the user stops it', async () => {
+    server.fates.search = [soon];
+    screen.next();
+    await eventually(() => expect(screen.view.trouble).toMatchObject({ of: 'putOff' }));
+    screen.stop();
+    expect(screen.view).toMatchObject({ phase: 'home', trouble: undefined });
+    // A later search of somebody else shows that the time is over.
+    await eventually(() => expect(server.count('end_chat')).toBe(1));
+    const others = [open(), open()];
+    for (const other of others) await other.search();
+    await eventually(() => expect(others[1]?.state).toBe('paired'));
+    expect(screen.view.phase).toBe('home');
+    expect(server.user(0).state).toBe('idle');
+  });
+});
+
+it('does not search again by itself when the service is not available', async () => {
+  server.fates.search = [{ code: 'UNAVAILABLE', retryAfterMs: 20 }];
+  screen.next();
+  await eventually(() => expect(screen.view.failure).toMatchObject({ code: 'UNAVAILABLE', of: 'search' }));
+  expect(screen.view).toMatchObject({ phase: 'home', trouble: undefined });
+  // Any timer of the page for these 20 ms began earlier than this one, and is over.
+  await delay(40);
+  expect(screen.view.phase).toBe('home');
+});
+
+it('stays in the chat when a busy server puts off the next one, and says so', async () => {
+  await pair();
+  server.fates.skip = [{ code: 'BUSY', retryAfterMs: 5000 }];
+  screen.next();
+  await eventually(() => expect(screen.view.failure).toMatchObject({ code: 'BUSY', of: 'skip' }));
+  expect(screen.view).toMatchObject({ phase: 'chatting', trouble: undefined });
+  expect(said.at(-1)).toBe(`${texts.failed.skip} ${texts.errors.BUSY} ${texts.canTryIn(5)}`);
 });
 
 describe('a chat that is being left', () => {

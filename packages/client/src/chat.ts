@@ -118,6 +118,7 @@ export class Chat {
    * answer, it looks whether it was carried out, and if not, is sent again.
    * @returns the state afterwards: `waiting`, `paired`, or `idle` if the partner has left by then, which `partnerLeft` tells
    * Rejects with a {@link ChatError}, such as `ALREADY_IN_CHAT` or `UNAVAILABLE`, or with the signal's reason.
+   * `BUSY` says that the server has too much to do: nothing has been done, and the search will find its turn after `retryAfterMs`.
    */
   search(options?: CommandOptions): Promise<ChatState> {
     return this.#command('search', options);

@@ -69,7 +69,7 @@ export class FakeServer {
       this.saidToComeBack.push(searchParams.get('resume') === '1');
       if (this.putsOffMs === undefined) return next();
       if (!(response instanceof ServerResponse)) return request.destroy();
-      const body = { code: 'UNAVAILABLE', message: '', retryAfterMs: this.putsOffMs };
+      const body = { code: 'BUSY', message: '', retryAfterMs: this.putsOffMs };
       response.writeHead(503, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
     this.#io.use((socket, next) => {

@@ -217,7 +217,7 @@ describe('a lost connection', () => {
     stage.server.putsOffMs = 50;
     const transports = ['websocket', 'polling'];
     const first = stage.open({ socketOptions: { transports, tryAllTransports: true } });
-    expect(await first.next('error')).toEqual([expect.objectContaining({ code: 'UNAVAILABLE', retryAfterMs: 50 })]);
+    expect(await first.next('error')).toEqual([expect.objectContaining({ code: 'BUSY', retryAfterMs: 50 })]);
     stage.server.putsOffMs = undefined;
     await first.connected();
   });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import type { LeaseRenewal, PairStore } from './chat/pair-store.ts';
 import { LeaseLost } from './lease-lost.ts';
 import type { Log } from './log.ts';
-import type { LeaseRenewal, PairStore } from './pair-store.ts';
 
 export interface LeaseHooks {
   /** A lease is about to be taken for a new node id. */

@@ -1,7 +1,4 @@
 import type { EndReason } from '@passerby/protocol';
-import { LeaseLost } from './lease-lost.ts';
-import type { MemoryChannels } from './memory-node-bus.ts';
-import type { MemoryOutbox } from './memory-outbox.ts';
 import type {
   KnownUser,
   LeaseRenewal,
@@ -11,8 +8,11 @@ import type {
   Resumed,
   SearchCommand,
   SuspendCommand,
-} from './pair-store.ts';
-import type { PresentUserChange, SessionSide, UserChange } from './user-change.ts';
+} from './chat/pair-store.ts';
+import type { PresentUserChange, SessionSide, UserChange } from './chat/user-change.ts';
+import { LeaseLost } from './lease-lost.ts';
+import type { MemoryChannels } from './memory-node-bus.ts';
+import type { MemoryOutbox } from './memory-outbox.ts';
 
 interface Entry {
   userId: string;

@@ -1,5 +1,5 @@
+import { newResumeToken } from '../src/chat/resume-token.ts';
 import { ChatError, LeaseLost } from '../src/index.ts';
-import { newResumeToken } from '../src/resume-token.ts';
 import { graceMs, leaseMs, TestCluster, type TestNode } from './test-cluster.ts';
 
 let cluster: TestCluster;

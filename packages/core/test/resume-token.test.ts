@@ -1,4 +1,4 @@
-import { newResumeToken, parseResumeToken } from '../src/resume-token.ts';
+import { newResumeToken, parseResumeToken } from '../src/chat/resume-token.ts';
 
 describe('a resume token', () => {
   it('can be read again, and is another one each time', () => {

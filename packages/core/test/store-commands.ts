@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { isAbsent } from '../src/chat/user-change.ts';
 import type { KnownUser, LeaveCommand, SearchCommand, SessionFact, SuspendCommand, UserChange } from '../src/index.ts';
-import { isAbsent } from '../src/user-change.ts';
 import { readFacts } from './read-facts.ts';
 import type { StoreBench } from './store-bench.ts';
 

@@ -21,8 +21,8 @@ function textOf(input: unknown): string | undefined {
   return typeof text === 'string' ? text : undefined;
 }
 
-/** Whether the options of a `search` event are acceptable: none, or an object. No option exists yet, so none is looked at. */
-export function isSearchOptions(input: unknown): boolean {
+/** Whether the options of an event are acceptable: none, or an object. What it holds is not looked at. */
+export function isOptions(input: unknown): boolean {
   if (input === undefined || input === null) return true;
   if (typeof input !== 'object') return false;
   const prototype = Object.getPrototypeOf(input);

@@ -13,6 +13,7 @@ export const errorTexts = {
   TOO_MANY_MESSAGES: 'Too many messages sent',
   TOO_MANY_REQUESTS: 'Too many requests',
   TOO_MANY_CONNECTIONS: 'Too many connections from your address',
+  BUSY: 'Very many people want to chat right now, please try again in a moment',
   UNAVAILABLE: 'The chat service is not available right now, please try again in a moment',
 } as const;
 

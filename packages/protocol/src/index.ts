@@ -1,13 +1,6 @@
 export { cleanText } from './clean-text.ts';
-export {
-  isSearchOptions,
-  type Place,
-  parseHandshake,
-  parseMessage,
-  parsePlace,
-  parseReceipt,
-  parseTyping,
-} from './client-input.ts';
+export { type Place, parseHandshake } from './client-input.ts';
+export { type Command, parseCommand } from './command.ts';
 export { type ErrorCode, type ErrorDetails, errorTexts } from './error-code.ts';
 export type {
   Ack,

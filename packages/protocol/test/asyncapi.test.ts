@@ -5,13 +5,9 @@ import {
   type Ack,
   type ClientEvents,
   errorTexts,
-  isSearchOptions,
   maxSeq,
+  parseCommand,
   parseHandshake,
-  parseMessage,
-  parsePlace,
-  parseReceipt,
-  parseTyping,
   type ServerEvents,
   type StateReply,
 } from '../src/index.ts';
@@ -32,6 +28,8 @@ function close(node: unknown): unknown {
   const copy = Object.fromEntries(Object.entries(node).map(([key, value]) => [key, close(value)]));
   return 'properties' in copy ? { ...copy, additionalProperties: false } : copy;
 }
+
+const takes = (event: string) => (input: unknown) => parseCommand(event, input, 500).kind !== 'refused';
 
 function resolve(node: Node | undefined): [at: string, node: Node] {
   let at = '';
@@ -107,10 +105,10 @@ describe('docs/asyncapi.yaml', () => {
   const numbered = { message: 'hello', seq: 1, sessionId };
   const cases: [event: keyof ClientEvents | 'handshake', understood: (input: unknown) => boolean, inputs: unknown[]][] =
     [
-      ['search', isSearchOptions, [null, {}, { any: 'thing' }, [], 'x', 1, true]],
+      ['search', takes('search'), [null, {}, { any: 'thing' }, [], 'x', 1, true]],
       [
         'message',
-        input => parseMessage(input, 500) !== undefined && parsePlace(input) !== undefined,
+        takes('message'),
         [
           ...['hello', '', ' \n', 'x'.repeat(500), 'x'.repeat(501), '😀'.repeat(500), '😀'.repeat(501)],
           ...[numbered, { message: 'hello', seq: 1 }, { ...numbered, seq: 0 }, { ...numbered, seq: 1.5 }],
@@ -132,11 +130,11 @@ describe('docs/asyncapi.yaml', () => {
           ...[{ text: 'hello', from: 'me' }, { text: '' }, { message: 1 }, {}, null, 1, ['hello']],
         ],
       ],
-      ['skip', input => parsePlace(input) !== undefined, [null, {}, { sessionId }, { sessionId: 1 }, { any: 'thing' }]],
-      ['end_chat', input => parsePlace(input) !== undefined, [null, {}, { sessionId }, { sessionId: null }]],
+      ['skip', takes('skip'), [null, 's', [], {}, { sessionId }, { sessionId: 1 }, { any: 'thing' }]],
+      ['end_chat', takes('end_chat'), [null, 's', [], {}, { sessionId }, { sessionId: null }]],
       [
         'received',
-        input => parseReceipt(input) !== undefined,
+        takes('received'),
         [
           ...[
             { sessionId, upTo: 0 },
@@ -153,7 +151,7 @@ describe('docs/asyncapi.yaml', () => {
       ],
       [
         'typing',
-        input => parseTyping(input) !== undefined,
+        takes('typing'),
         [{ sessionId, typing: true }, { sessionId, typing: 1 }, { typing: true }, { sessionId }, null, [], 'x'],
       ],
       [

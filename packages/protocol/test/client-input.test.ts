@@ -1,14 +1,6 @@
 import fc from 'fast-check';
-import {
-  errorTexts,
-  isSearchOptions,
-  maxSeq,
-  parseHandshake,
-  parseMessage,
-  parsePlace,
-  parseReceipt,
-  parseTyping,
-} from '../src/index.ts';
+import { isOptions, parseHandshake, parseMessage, parsePlace, parseReceipt, parseTyping } from '../src/client-input.ts';
+import { errorTexts, maxSeq } from '../src/index.ts';
 
 const limit = 500;
 
@@ -76,7 +68,7 @@ describe('parseMessage', () => {
       fc.property(fc.oneof(anything, fc.dictionary(key, anything)), input => {
         const text = parseMessage(input, limit);
         expect(['string', 'undefined']).toContain(typeof text);
-        expect(typeof isSearchOptions(input)).toBe('boolean');
+        expect(typeof isOptions(input)).toBe('boolean');
         expect(() => parseTyping(input)).not.toThrow();
       }),
       { numRuns: 2000 },
@@ -86,13 +78,13 @@ describe('parseMessage', () => {
   });
 });
 
-describe('isSearchOptions', () => {
+describe('isOptions', () => {
   it.each([undefined, null, {}, { language: 'en' }, json('{"__proto__":{"admin":true}}')])('takes %p', input => {
-    expect(isSearchOptions(input)).toBe(true);
+    expect(isOptions(input)).toBe(true);
   });
 
   it.each(['lobby', 5, true, [], ['lobby'], Buffer.from('x'), new Map()])('refuses %p', input => {
-    expect(isSearchOptions(input)).toBe(false);
+    expect(isOptions(input)).toBe(false);
   });
 });
 
@@ -156,7 +148,7 @@ describe('parsePlace', () => {
 
 describe('an object of many keys', () => {
   const parsers = {
-    search: isSearchOptions,
+    search: isOptions,
     message: (input: unknown) => [parseMessage(input, limit), parsePlace(input)],
     received: parseReceipt,
     typing: parseTyping,

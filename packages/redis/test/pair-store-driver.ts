@@ -1,6 +1,6 @@
 import { type KnownUser, LeaseLost, type NodeMessage, type SessionFact, type UserChange } from '@passerby/core';
 import fc from 'fast-check';
-import { isAbsent } from '../../core/src/user-change.ts';
+import { isAbsent } from '../../core/src/chat/user-change.ts';
 import { readFacts } from '../../core/test/read-facts.ts';
 import type { StoreBench } from '../../core/test/store-bench.ts';
 

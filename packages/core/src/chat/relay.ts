@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { ChatMessage, Place, Receipt, Typing } from '@passerby/protocol';
+import type { Lease } from '../lease.ts';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
+import type { Doubts } from './doubts.ts';
 import { inSlices } from './in-slices.ts';
-import type { Lease } from './lease.ts';
 import type { Meter } from './meter.ts';
 import type { NodeBus, RoutedMessage, Sender, UserMessage } from './node-bus.ts';
-import type { LocalSession, User } from './user.ts';
+import type { Roster } from './roster.ts';
+import type { LocalSession, Tally } from './transition.ts';
+import type { User } from './user.ts';
 
 /** A dropped message raises doubts once for each session between two heartbeats, and for so many sessions: a flood is no use. */
 const maxDoubted = 1000;
@@ -15,13 +18,12 @@ type ChatRoute = Extract<UserMessage, { kind: 'chat' }>;
 type Unkept = { kind: 'receipt'; receipt: Receipt } | { kind: 'typing'; typing: Typing };
 
 export interface RelayOptions {
-  users: ReadonlyMap<string, User>;
+  roster: Roster;
+  doubts: Doubts;
   bus: NodeBus;
   clients: Clients;
   lease: Lease;
   meter: Meter;
-  /** What this node knows of a user of its own, or believes not to have, is to be compared with the registry. */
-  suspect(userId: string): void;
 }
 
 /**
@@ -30,46 +32,46 @@ export interface RelayOptions {
  * it is done here.
  */
 export class Relay {
-  readonly #users: ReadonlyMap<string, User>;
+  readonly #roster: Roster;
+  readonly #doubts: Doubts;
   readonly #bus: NodeBus;
   readonly #clients: Clients;
   readonly #lease: Lease;
   readonly #meter: Meter;
-  readonly #suspect: (userId: string) => void;
   /** Sessions whose messages were dropped since the last heartbeat. */
-  readonly #doubted = new Set<string>();
+  readonly #dropping = new Set<string>();
 
   constructor(options: RelayOptions) {
-    this.#users = options.users;
+    this.#roster = options.roster;
+    this.#doubts = options.doubts;
     this.#bus = options.bus;
     this.#clients = options.clients;
     this.#lease = options.lease;
     this.#meter = options.meter;
-    this.#suspect = options.suspect;
   }
 
   /** Sends a cleaned text to the user's partner: see {@link ChatService.send}. */
   async send(user: User, text: string, place: Place): Promise<ChatMessage> {
     const session = sessionOf(user, place.sessionId);
-    const { partnerNode, partnerId, sessionId } = session;
+    const { partnerNode, partnerId, sessionId, tally } = session;
     if (partnerNode === undefined) throw new ChatError('PARTNER_AWAY', { retryAfterMs: 1000 });
     const message = { id: randomUUID(), message: text, at: Date.now() };
     const seq = user.token ? place.seq : undefined;
-    const isNew = seq === undefined || seq > session.sent;
+    const isNew = seq === undefined || seq > tally.sent;
     // Both before it is sent: the user may end the chat, or write the next one, before the other node has it.
-    if (isNew) count(session, 1);
-    if (isNew) session.sent = seq ?? session.sent + 1;
+    if (isNew) count(tally, 1);
+    if (isNew) tally.sent = seq ?? tally.sent + 1;
     const numbered = seq === undefined ? message : { ...message, seq };
     const routed: ChatRoute = { kind: 'chat', userId: partnerId, from: this.#from(user), sessionId, message: numbered };
     // Not for who may write on from another node, which would begin at 1.
-    if (!user.token) routed.order = session.sent;
+    if (!user.token) routed.order = tally.sent;
     try {
       if (partnerNode === this.#lease.nodeId) this.#sendHere(user, routed);
       else await this.#sendAway(user, partnerNode, routed);
     } catch (error) {
       // A resuming client says it again.
-      if (isNew) count(session, -1);
-      if (seq !== undefined) session.sent = Math.min(session.sent, seq - 1);
+      if (isNew) count(tally, -1);
+      if (seq !== undefined) tally.sent = Math.min(tally.sent, seq - 1);
       throw error;
     }
     return message;
@@ -78,7 +80,7 @@ export class Relay {
   /** Tells the partner what the user has received. Rejects like {@link send}. */
   async acknowledge(user: User, receipt: Receipt): Promise<void> {
     const sent = this.#passOn(user, sessionOf(user, receipt.sessionId), { kind: 'receipt', receipt });
-    user.say(sent);
+    user.mailbox.sending(sent);
     await sent;
   }
 
@@ -87,13 +89,13 @@ export class Relay {
     await this.#passOn(user, sessionOf(user, typing.sessionId), { kind: 'typing', typing });
   }
 
-  /** Takes what another node sent. */
-  receive(message: RoutedMessage): void {
-    const user = this.#users.get(message.userId);
+  /** Takes what another node sent. @param now whether it has waited for its recipient's mailbox already */
+  receive(message: RoutedMessage, now = false): void {
+    const user = this.#roster.get(message.userId);
     if (message.kind === 'dropped') {
-      if (user?.session?.sessionId === message.sessionId) this.#suspect(user.userId);
+      if (user?.session?.sessionId === message.sessionId) this.#doubts.suspect(user.userId);
     } else if (message.kind === 'chat') {
-      if (user && this.#deliver(user, message)) return;
+      if (user && (now ? this.#deliverNow(user, message) : this.#deliver(user, message))) return;
       this.#meter.dropped();
       this.#drop(message);
     } else if (!this.#deliverUnkept(user, message)) this.#drop(message);
@@ -101,15 +103,15 @@ export class Relay {
 
   /** A heartbeat has come: a session whose messages are dropped raises doubts again. */
   beat(): void {
-    this.#doubted.clear();
+    this.#dropping.clear();
   }
 
   /** Messages to this node were lost: whoever may have lost one is told, or asks for it again. */
   async missed(): Promise<void> {
-    await inSlices([...this.#users.values()], slice => {
+    await inSlices([...this.#roster.users], slice => {
       // This process may have slept meanwhile; then all of them are gone.
       this.#lease.check();
-      for (const user of slice) if (!user.gone) this.#mayHaveMissed(user);
+      for (const user of slice) if (!user.isGone) this.#mayHaveMissed(user);
     });
   }
 
@@ -127,9 +129,9 @@ export class Relay {
   /** One of two nodes is wrong about a session. Both find out. */
   #drop(message: UserMessage): void {
     const sessionId = sessionIdOf(message);
-    if (this.#doubted.has(sessionId) || this.#doubted.size >= maxDoubted) return;
-    this.#doubted.add(sessionId);
-    this.#suspect(message.userId);
+    if (this.#dropping.has(sessionId) || this.#dropping.size >= maxDoubted) return;
+    this.#dropping.add(sessionId);
+    this.#doubts.suspect(message.userId);
     const { from } = message;
     if (!from) return;
     const notice = { kind: 'dropped', userId: from.userId, sessionId } as const;
@@ -139,7 +141,7 @@ export class Relay {
   }
 
   #sendHere(user: User, routed: ChatRoute): void {
-    const partner = this.#users.get(routed.userId);
+    const partner = this.#roster.get(routed.userId);
     if (!partner || !this.#deliver(partner, routed)) {
       this.#drop(routed);
       // The partner has lost the connection, or has left: the user is told more as soon as the store is. Who can send again will.
@@ -151,9 +153,9 @@ export class Relay {
 
   async #sendAway(user: User, partnerNode: string, routed: ChatRoute): Promise<void> {
     const sent = this.#bus.send(partnerNode, routed);
-    user.say(sent);
+    user.mailbox.sending(sent);
     if (!(await sent)) {
-      this.#suspect(user.userId);
+      this.#doubts.suspect(user.userId);
       throw new ChatError('UNAVAILABLE');
     }
     this.#meter.relayed('remote');
@@ -161,19 +163,23 @@ export class Relay {
 
   /** @returns false if the user is not in that session; true may also mean that it is not yet known. */
   #deliver(user: User, routed: ChatRoute): boolean {
-    if (!user.busy) return this.#deliverNow(user, routed);
-    return user.hold(() => {
-      if (!user.gone && this.#deliverNow(user, routed)) return;
+    if (!user.mailbox.isBusy) return this.#deliverNow(user, routed);
+    // The reply to what is under way may be the very match that the message belongs to.
+    if (user.mailbox.isFull('delivery')) return false;
+    void user.mailbox.post('delivery', () => {
+      if (!user.isGone && this.#deliverNow(user, routed)) return;
       this.#meter.dropped();
       this.#drop(routed);
     });
+    return true;
   }
 
   #deliverNow(user: User, { sessionId, message: { id, message, at, seq }, order }: ChatRoute): boolean {
     const { session } = user;
     if (session?.sessionId !== sessionId) return false;
+    const { tally } = session;
     const number = seq ?? order;
-    const isNext = number === undefined || isAfter(session.shown, number, seq !== undefined && !user.token);
+    const isNext = number === undefined || isAfter(tally.shown, number, seq !== undefined && !user.token);
     if (isNext || (user.token && seq !== undefined)) {
       const shown: ChatMessage = { id, message, at };
       if (user.token) shown.sessionId = sessionId;
@@ -181,17 +187,17 @@ export class Relay {
       this.#clients.emit(user.userId, 'message', shown);
     }
     if (isNext) {
-      session.shown = number ?? session.shown;
-      count(session, 1);
+      tally.shown = number ?? tally.shown;
+      count(tally, 1);
     }
     // What a plain user was not shown was shown already, or comes after one that was lost.
-    if (!user.token && seq !== undefined) this.#confirm(user, session, seq > session.shown);
+    if (!user.token && seq !== undefined) this.#confirm(user, session, seq > tally.shown);
     return isNext || seq !== undefined;
   }
 
   /** Acknowledges on behalf of a plain user. */
   #confirm(user: User, session: LocalSession, resend: boolean): void {
-    const receipt = { sessionId: session.sessionId, upTo: session.shown, ...(resend && { resend }) };
+    const receipt = { sessionId: session.sessionId, upTo: session.tally.shown, ...(resend && { resend }) };
     // If it is lost, the sender sends again, and it is made again.
     this.#passOn(user, session, { kind: 'receipt', receipt }).catch(() => undefined);
   }
@@ -200,7 +206,7 @@ export class Relay {
     if (partnerNode === undefined) return;
     const message = { ...unkept, userId: partnerId, from: this.#from(user) };
     if (partnerNode === this.#lease.nodeId) this.receive(message);
-    else if (!(await this.#bus.send(partnerNode, message))) this.#suspect(user.userId);
+    else if (!(await this.#bus.send(partnerNode, message))) this.#doubts.suspect(user.userId);
   }
 
   /** @returns false if the user is not in that session */
@@ -224,7 +230,7 @@ function sessionIdOf(message: UserMessage | Unkept): string {
 /** The session that the user is in, and is not leaving; the named one, if one is named. Throws `NOT_IN_CHAT`. */
 function sessionOf(user: User, sessionId: string | undefined): LocalSession {
   const { session } = user;
-  if (!session || !user.isIn(sessionId) || user.isEnding(session)) throw new ChatError('NOT_IN_CHAT');
+  if (!session || !user.isIn(sessionId) || user.mailbox.isEnding(session)) throw new ChatError('NOT_IN_CHAT');
   return session;
 }
 
@@ -233,6 +239,6 @@ function isAfter(last: number, number: number, closely: boolean): boolean {
   return closely ? number === last + 1 : number > last;
 }
 
-function count(session: LocalSession, messages: number): void {
-  if (session.messages !== null) session.messages += messages;
+function count(tally: Tally, messages: number): void {
+  if (tally.messages !== null) tally.messages += messages;
 }

@@ -10,6 +10,6 @@ export class ChatError extends Error {
     super(errorTexts[code], { cause: options.cause });
     this.name = 'ChatError';
     this.code = code;
-    this.retryAfterMs = options.retryAfterMs ?? (code === 'UNAVAILABLE' ? 1000 : undefined);
+    this.retryAfterMs = options.retryAfterMs ?? (code === 'UNAVAILABLE' || code === 'BUSY' ? 1000 : undefined);
   }
 }
