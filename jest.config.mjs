@@ -19,6 +19,12 @@ export default {
   },
   globalSetup: '<rootDir>/tests/support/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/global-teardown.ts',
-  reporters: ['default', '<rootDir>/tests/support/closing-line-reporter.mjs'],
+  reporters: [
+    'default',
+    '<rootDir>/tests/support/progress-reporter.mjs',
+    '<rootDir>/tests/support/closing-line-reporter.mjs',
+  ],
+  // Most tests wait for the most part: leaving a core to the rest, as Jest does, would leave it idle.
+  maxWorkers: '100%',
   testTimeout: 30_000,
 };

@@ -1,107 +1,47 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { writeHistory } from '../src/history-file.ts';
+import { Command } from './command.ts';
+import { WrittenHistory } from './write-history.ts';
 
-const main = join(__dirname, '../dist/main.js');
 const minuteMs = 60_000;
-
-const children: ChildProcess[] = [];
-let out: string;
-
-/** Runs the harness, as `npm run test:chaos` does after the build. */
-async function run(...args: string[]): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, [main, '--out', out, ...args], {
-    env: { PATH: process.env.PATH, PASSERBY_TEST_PROCESS: process.env.PASSERBY_TEST_RUN },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  children.push(child);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', data => {
-      output += data;
-    });
-  }
-  const [code] = await once(child, 'close');
-  return { code, output };
-}
-
-beforeEach(async () => {
-  out = await mkdtemp(join(tmpdir(), 'passerby-chaos-out-'));
-});
-
-afterEach(async () => {
-  for (const child of children.splice(0)) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const closed = once(child, 'close');
-    child.kill('SIGTERM'); // It ends all that it has started.
-    await closed;
-  }
-  await rm(out, { recursive: true, force: true });
-});
+const chaos = new Command('main.js');
 
 // Elsewhere the processes below PostgreSQL cannot be found, to stop them too.
-const onLinux = process.platform === 'linux' ? describe : describe.skip;
+const onLinux = process.platform === 'linux' ? it : it.skip;
 
-onLinux('the chaos harness', () => {
-  it(
-    'finds nothing wrong',
-    async () => {
-      const { code, output } = await run('--seed', '20', '--minutes', '1');
-      // The output first: if it fails, that is what one wants to see.
-      expect(output).toMatch(/\nNo violation\.\n/);
-      expect(code).toBe(0);
-    },
-    4 * minuteMs,
-  );
-
-  it.each([
-    ['fencing', 'wrong partner'],
-    ['idempotence', 'double session'],
-    ['resend', 'lost'],
-    ['order', 'delivered but lost'],
-    ['resume', 'ended for nothing'],
-    ['replace', 'not replaced'],
-    ['retire', 'old token'],
-  ])(
-    'finds what is wrong without %s',
-    async (name, violation) => {
-      const { code, output } = await run('--seed', '1', '--minutes', '0.25', '--people', '60', '--break', name);
-      expect(output).toMatch(new RegExp(`violations: .*\\d+ × ${violation}\\b`));
-      expect(code).toBe(1);
-      const file = join(out, 'history.jsonl');
-      expect(output).toContain(`--replay ${file}`);
-      expect((await readFile(file, 'utf8')).split('\n', 1)[0]).toContain(`"broken":"${name}"`);
-      const again = await run('--replay', file);
-      expect(again.code).toBe(1);
-      expect(again.output).toContain(`× ${violation}`);
-    },
-    2 * minuteMs,
-  );
-
+describe('the chaos harness', () => {
   it('says what is wrong with its options', async () => {
-    const { code, output } = await run('--faults', 'flood');
+    const { code, output } = await chaos.run(['--faults', 'flood']);
     expect(output).toMatch(/^There is no fault "flood"\. There are: node-kill, .*\.\n$/);
     expect(code).toBe(2);
-    expect(await run('--replay', join(out, 'none'))).toEqual({
+    const none = join(chaos.dir, 'none');
+    expect(await chaos.run(['--replay', none])).toEqual({
       code: 2,
-      output: `The history ${join(out, 'none')} cannot be read (ENOENT).\n`,
+      output: `The history ${none} cannot be read (ENOENT).\n`,
     });
-    expect((await run('--help')).code).toBe(0);
+    expect((await chaos.run(['--help'])).code).toBe(0);
   });
 
-  it(
+  it('reads a history again, and says what is wrong in it', async () => {
+    const file = join(chaos.dir, 'history.jsonl');
+    const good = new WrittenHistory().come('ann', 'bob', 'eve').pair('s', 2, 'ann', 'bob').part('s', 20, 'ann', 'bob');
+    await writeHistory(file, good.history());
+    expect(await chaos.run(['--replay', file])).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('No violation.'),
+    });
+    const wrong = good.pair('t', 5, 'bob', 'eve').part('t', 9, 'eve', 'bob');
+    await writeHistory(file, wrong.history());
+    const { code, output } = await chaos.run(['--replay', file]);
+    expect(output).toMatch(/violations: .*\d+ × double session\b/);
+    expect(code).toBe(1);
+  });
+
+  onLinux(
     'stops at a signal, and leaves nothing',
     async () => {
-      const ended = run('--minutes', '1');
-      const [child] = children;
       // The first thing that it says comes before anything is started.
-      await new Promise<void>(resolve => {
-        child?.stdout?.on('data', data => String(data).includes('Starting') && resolve());
-      });
-      child?.kill('SIGTERM');
-      const { code, output } = await ended;
+      const { code, output } = await chaos.run(['--minutes', '1'], 'Starting');
       expect(output).toContain('The run was given up.');
       expect(code).toBe(2);
     },

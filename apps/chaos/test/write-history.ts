@@ -1,6 +1,6 @@
 import type { EndReason } from '@passerby/protocol';
 import { check, type Verdict } from '../src/check.ts';
-import type { EndState, FaultEvent, HistoryEvent, Operation, SessionRow } from '../src/history.ts';
+import type { EndState, FaultEvent, History, HistoryEvent, Operation, SessionRow } from '../src/history.ts';
 
 const settings = { seed: 1, boundMs: 8000, leaseMs: 5000, graceMs: 5000 };
 const nothing: EndState = { rows: [], keys: [], leases: ['n1'], nodes: ['n1'], leasesLeft: [] };
@@ -93,8 +93,12 @@ export class WrittenHistory {
     return this.add({ kind: 'phase', at: seconds * 1000, phase });
   }
 
+  history(): History {
+    return { settings, events: this.events, end: this.end };
+  }
+
   verdict(): Verdict {
-    return check({ settings, events: this.events, end: this.end });
+    return check(this.history());
   }
 
   /** The names of the checks that find something wrong. */
