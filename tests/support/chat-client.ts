@@ -26,10 +26,15 @@ export class ChatClient {
   static async connect(url: string, options: Partial<ManagerOptions & SocketOptions> = {}): Promise<ChatClient> {
     const client = new ChatClient(url, options);
     await new Promise<void>((resolve, reject) => {
-      client.socket.once('connect', resolve);
-      client.socket.once('connect_error', error => {
+      const refused = (error: Error) => {
         client.socket.close();
         reject(error);
+      };
+      client.socket.once('connect_error', refused);
+      client.socket.once('connect', () => {
+        // Later on it may be refused for a while, and come back.
+        client.socket.off('connect_error', refused);
+        resolve();
       });
     });
     return client;

@@ -22,13 +22,15 @@ export interface Leaving {
 export class Mailbox {
   readonly #counts: Record<Kind, number> = { command: 0, delivery: 0, arrival: 0, departure: 0 };
   readonly #leaving = new Set<Leaving>();
-  /** Resolves when the last that was posted is done; undefined when nothing is under way. */
+  /** How much is in it, what is under way included. */
+  #length = 0;
+  /** Settles when the last that was posted is done. */
   #tail: Promise<unknown> | undefined;
   /** Resolves when the last of what the user sent to another node was passed on, or not. */
   #sent: Promise<unknown> | undefined;
 
   get isBusy(): boolean {
-    return this.#tail !== undefined;
+    return this.#length > 0;
   }
 
   has(kind: Kind): boolean {
@@ -45,18 +47,31 @@ export class Mailbox {
    * @param leaving what it ends, from now on until it is done
    */
   post<Result>(kind: Kind, act: () => Result | Promise<Result>, leaving?: Leaving): Promise<Result> {
+    const before = this.isBusy ? this.#tail : undefined;
     this.#counts[kind]++;
+    this.#length++;
     if (leaving) this.#leaving.add(leaving);
-    const before = kind === 'delivery' ? [this.#tail] : [this.#tail, this.#sent];
-    const begun = before.some(each => each) ? Promise.allSettled(before).then(act) : startNow(act);
-    const done = begun.finally(() => {
-      this.#counts[kind]--;
-      if (leaving) this.#leaving.delete(leaving);
-      if (this.#tail === tail) this.#tail = undefined;
-    });
-    const tail = done.catch(() => undefined);
-    this.#tail = tail;
+    const done = this.#run(kind, act, leaving, before);
+    this.#tail = done;
     return done;
+  }
+
+  async #run<Result>(
+    kind: Kind,
+    act: () => Result | Promise<Result>,
+    leaving: Leaving | undefined,
+    before: Promise<unknown> | undefined,
+  ): Promise<Result> {
+    const sent = kind === 'delivery' ? undefined : this.#sent;
+    try {
+      if (before !== undefined) await settled(before);
+      if (sent !== undefined) await settled(sent);
+      return await act();
+    } finally {
+      this.#counts[kind]--;
+      this.#length--;
+      if (leaving) this.#leaving.delete(leaving);
+    }
   }
 
   /** Notes that something the user sent is on its way to another node. */
@@ -76,6 +91,10 @@ export class Mailbox {
   }
 }
 
-async function startNow<Result>(act: () => Result | Promise<Result>): Promise<Result> {
-  return act();
+async function settled(promise: Promise<unknown>): Promise<void> {
+  try {
+    await promise;
+  } catch {
+    // Whoever posted it is told.
+  }
 }

@@ -65,15 +65,17 @@ export class User {
    * when the user is gone by then, for a user who left must not come into the registry again, or when more than `withinMs`
    * has passed.
    */
-  async run(command: () => Promise<void>, { withinMs = Infinity, leaving }: RunOptions = {}): Promise<void> {
-    if (this.mailbox.isFull('command')) throw new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: 1000 });
+  run(command: () => Promise<void>, { withinMs = Infinity, leaving }: RunOptions = {}): Promise<void> {
+    if (this.mailbox.isFull('command')) {
+      return Promise.reject(new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: 1000 }));
+    }
     const givenAt = this.#clock.now();
-    const act = async () => {
+    const act = () => {
       if (this.isGone) throw new ChatError('UNAVAILABLE');
       if (this.#clock.now() - givenAt > withinMs) throw new ChatError('UNAVAILABLE', { retryAfterMs: 1000 });
-      await command();
+      return command();
     };
-    await this.mailbox.post('command', act, leaving);
+    return this.mailbox.post('command', act, leaving);
   }
 
   /** What the node knows, to be compared with the registry. */
