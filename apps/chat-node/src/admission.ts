@@ -36,7 +36,7 @@ export interface AdmissionOptions {
   addresses: ClientAddresses;
   limits: RateLimits;
   open: OpenConnections;
-  overload: Pick<Overload, 'ask' | 'dropped'>;
+  overload: Pick<Overload, 'ask'>;
   metrics: Pick<Metrics, 'refused'>;
   /** Whether the page that sends a request may use this server. */
   isAllowedOrigin: (request: IncomingMessage) => boolean;
@@ -73,11 +73,6 @@ export class Admission {
   /** The network of a TCP connection, in CIDR notation; undefined for a trusted proxy, which brings many clients. */
   networkOf(socket: Socket): string | undefined {
     return this.#options.addresses.peerOf(socket);
-  }
-
-  /** A TCP connection was hung up on, as more came than can be let in. */
-  hungUp(): void {
-    this.#options.overload.dropped();
   }
 
   /** A request came before the one before it on its connection was answered. It has cost its reading: that is counted. */

@@ -13,11 +13,17 @@ const requestWithinMs = 20_000;
  */
 const silentMs = 30_000;
 
+export interface HttpFrontOptions {
+  admission: Admission;
+  /** Is told of each TCP connection that is closed unread, as more came than can be let in. */
+  dropped: () => void;
+}
+
 /**
  * The server that faces the world. What it lets in goes to the server behind it, which listens nowhere: Socket.IO and
  * Express see no request that was not looked at, whatever path it takes.
  */
-export function createHttpFront(inner: Server, admission: Admission): Server {
+export function createHttpFront(inner: Server, { admission, dropped }: HttpFrontOptions): Server {
   const front = createServer({
     headersTimeout: headWithinMs,
     requestTimeout: requestWithinMs,
@@ -27,7 +33,7 @@ export function createHttpFront(inner: Server, admission: Admission): Server {
   acceptInTurns(front, {
     refusedNetwork: socket => admission.refusedNetwork(socket),
     networkOf: socket => admission.networkOf(socket),
-    dropped: () => admission.hungUp(),
+    dropped,
   });
   /** Connections on which a request is under way, and those that are about to be closed. */
   const busy = new WeakSet<Socket>();

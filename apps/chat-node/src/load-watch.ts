@@ -18,15 +18,13 @@ export interface Load {
 /** How often it is looked at, in ms: while that matters, and else. An idle node is not to be woken up for nothing. */
 const closelyMs = 20;
 const calmlyMs = 200;
-/** It is looked at closely for so long after somebody cared, in ms. */
-const careMs = 1000;
+/** It is looked at closely for so long after somebody asked for it, in ms. */
+const staysCloseMs = 1000;
 /** How much the newest look counts. */
 const weight = 0.3;
 /** What garbage collection kept is not all that there is: the share of a container's memory that may be filled with it. */
 const usableShare = 0.9;
 
-/** V8 counts three semi-spaces of 16 MiB into the limit of the heap, which what lasts cannot use. */
-const youngBytes = 3 * 16 * 1024 * 1024;
 /** From this share of memory on it is looked at again after this time, in ms, though that stops the process for a moment. */
 const askedFrom = 0.8;
 const askAgainMs = 5000;
@@ -43,7 +41,8 @@ const collect = (() => {
 
 /** Watches the event loop and the memory of this process. */
 export class LoadWatch {
-  readonly #look: (load: Load) => void;
+  readonly #heapBytes: number;
+  #tell: (load: Load) => void = () => undefined;
   readonly #collections = new PerformanceObserver(list => this.#collected(list.getEntries() as { detail?: unknown }[]));
   readonly load: Load = { delayMs: 0, memory: 0, collections: 0 };
   #lookedAt = 0;
@@ -51,14 +50,16 @@ export class LoadWatch {
   #collectedAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #dueAt = 0;
-  #caredAt = Number.NEGATIVE_INFINITY;
+  #closelyFrom = Number.NEGATIVE_INFINITY;
 
-  /** @param look is told of each look */
-  constructor(look: (load: Load) => void) {
-    this.#look = look;
+  /** @param heapBytes how much of the heap can hold what lasts */
+  constructor(heapBytes: number) {
+    this.#heapBytes = heapBytes;
   }
 
-  start(): void {
+  /** @param tell is told of the load, again and again */
+  start(tell: (load: Load) => void): void {
+    this.#tell = tell;
     this.#collections.observe({ entryTypes: ['gc'] });
     this.#next();
   }
@@ -69,14 +70,14 @@ export class LoadWatch {
   }
 
   /** Something is going on that depends on the load: it is looked at closely for a while. */
-  care(): void {
+  watchClosely(): void {
     const wasCalm = this.#isCalm;
-    this.#caredAt = performance.now();
+    this.#closelyFrom = performance.now();
     if (wasCalm) this.#next();
   }
 
   get #isCalm(): boolean {
-    return performance.now() - this.#caredAt > careMs;
+    return performance.now() - this.#closelyFrom > staysCloseMs;
   }
 
   #next(): void {
@@ -97,17 +98,17 @@ export class LoadWatch {
     this.load.delayMs += (lateMs - this.load.delayMs) * weight;
     // A node that takes nobody any more makes little garbage: nothing else would find out that there is room again.
     if (this.load.memory > askedFrom && now - this.#collectedAt > askAgainMs) collect();
-    this.#look(this.load);
+    this.#tell(this.load);
     this.#next();
   }
 
   #collected(entries: readonly { detail?: unknown }[]): void {
     const kinds = entries.map(({ detail }) => (detail as { kind?: number } | undefined)?.kind);
     if (!kinds.includes(constants.NODE_PERFORMANCE_GC_MAJOR)) return;
-    const { used_heap_size: used, external_memory: external, heap_size_limit: limit } = getHeapStatistics();
+    const { used_heap_size: used, external_memory: external } = getHeapStatistics();
     // Without a limit of the container's this is the memory of the machine, or a number without a meaning that is greater.
     const usable = process.constrainedMemory() * usableShare;
-    this.load.memory = Math.max(used / (limit - youngBytes), usable > 0 ? (used + external) / usable : 0);
+    this.load.memory = Math.max(used / this.#heapBytes, usable > 0 ? (used + external) / usable : 0);
     this.load.collections += 1;
     this.#collectedAt = performance.now();
   }

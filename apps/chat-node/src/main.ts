@@ -20,6 +20,7 @@ import { drain } from './drain.ts';
 import { guardConnections } from './guard-connections.ts';
 import { createHttpApp } from './http-app.ts';
 import { createHttpFront } from './http-front.ts';
+import { lastingHeapBytes } from './lasting-heap.ts';
 import { LoadWatch } from './load-watch.ts';
 import { Metrics } from './metrics.ts';
 import { OpenConnections } from './open-connections.ts';
@@ -66,6 +67,7 @@ async function run(config: Config): Promise<void> {
     // Written at once: what waits to be written when the process ends would keep it for ever if nobody reads the log.
     pino.destination({ sync: true }),
   );
+  const loadWatch = new LoadWatch(await lastingHeapBytes());
   const metrics = new Metrics();
   let stopping = false;
 
@@ -89,28 +91,18 @@ async function run(config: Config): Promise<void> {
     trusted: config.TRUST_PROXY,
     secret: config.ADDRESS_SECRET ?? randomBytes(32).toString('base64url'),
   });
-  const bounds = { addresses, limits: rateLimits(config, redis), open: new OpenConnections(), metrics };
+  const connectionLimits = { addresses, limits: rateLimits(config, redis), open: new OpenConnections(), metrics };
   // It listens nowhere: all that it gets comes through the front.
   const inner = createServer((request, response) => app(request, response));
   const io = createSocketServer(inner, {
     allowedOrigins: config.ALLOWED_ORIGINS,
-    webSockets: boundedWebSockets(bounds),
+    webSockets: boundedWebSockets(connectionLimits),
   });
-  guardConnections(io, bounds);
+  guardConnections(io, connectionLimits);
   io.adapter(createAdapter(adapterPublisher, adapterSubscriber, { key: `${config.REDIS_PREFIX}:everyone` }));
   const clients = new SocketClients(io);
 
-  const overload = new Overload({
-    putOff: what => {
-      load.care();
-      metrics.putOff(what);
-    },
-    shed: share =>
-      log.warn(
-        { share, closed: shedUsers({ service, clients, full: share }) },
-        'Memory is nearly full. Connections are ended.',
-      ),
-  });
+  const overload = new Overload({ loadWatch, putOff: what => metrics.putOff(what) });
   const service = new ChatService({
     store,
     bus,
@@ -120,14 +112,13 @@ async function run(config: Config): Promise<void> {
     log,
     turn: what => overload.turn(what),
   });
-  const load = new LoadWatch(load => overload.look(load));
   const admission = new Admission({
-    ...bounds,
+    ...connectionLimits,
     overload,
     isAllowedOrigin: originCheck(config.ALLOWED_ORIGINS),
     isOpen: () => !stopping,
   });
-  const http = createHttpFront(inner, admission);
+  const http = createHttpFront(inner, { admission, dropped: () => overload.dropped() });
 
   // Without its subscriber a node would pair users and not hear of it.
   const isReady = () => !stopping && service.ready && [redis, subscriber].every(({ status }) => status === 'ready');
@@ -155,7 +146,7 @@ async function run(config: Config): Promise<void> {
   acceptConnections(io, {
     service,
     clients,
-    limits: bounds.limits,
+    limits: connectionLimits.limits,
     addresses,
     overload,
     metrics,
@@ -186,7 +177,10 @@ async function run(config: Config): Promise<void> {
   };
   for (const signal of stopSignals) process.once(signal, () => void (stopping || stop(signal)));
 
-  load.start();
+  overload.start(share => {
+    const closed = shedUsers({ service, clients, full: share });
+    log.warn({ share, closed }, 'Memory is nearly full. Connections are ended.');
+  });
   await listen(http, config);
   log.info({ port: (http.address() as AddressInfo).port }, 'Listening.');
   await Promise.all([redis, renewals, subscriber].map(each => whenReady(each, 5000)));

@@ -1,6 +1,6 @@
 import { ChatError } from '@passerby/core';
 import { type DeferredRank, DeferredWork } from './deferred-work.ts';
-import type { Load } from './load-watch.ts';
+import type { Load, LoadWatch } from './load-watch.ts';
 import { Pace } from './pace.ts';
 
 /** What can be put off: a new connection, one that says that it comes back, a search of an idle user, and one's next partner. */
@@ -9,12 +9,12 @@ export type Deferrable = 'connection' | 'return' | 'search' | 'skip';
 export interface OverloadOptions {
   /** Is told what was put off. */
   putOff: (what: Deferrable | 'drop') => void;
-  /** Memory is nearly full: ends connections, of users in chats last. @param share how full it is, from 0 to 1 */
-  shed: (share: number) => void;
+  /** What it judges by. It is asked to look closely while something is put off. */
+  loadWatch: Pick<LoadWatch, 'start' | 'watchClosely'>;
 }
 
 /** The event loop may be late by this much, in ms: whoever is in a chat hardly notices it. */
-const boundMs = 10;
+const mayBeLateMs = 10;
 /** Shares of memory: from here on no connections are taken, and from there on some are ended. */
 const memoryFull = 0.85;
 const memoryShed = 0.9;
@@ -64,7 +64,7 @@ export class Overload {
 
   /** Whether there is more to do than it can. */
   get isBehind(): boolean {
-    return this.#load.delayMs > boundMs;
+    return this.#load.delayMs > mayBeLateMs;
   }
 
   /** Asks for leave to take a new connection. @returns 0, or after how many ms it makes sense to ask again */
@@ -90,8 +90,15 @@ export class Overload {
     return new Promise(resolve => this.#work.add(what, resolve));
   }
 
-  /** Takes a look at the load. To be called often. */
-  look(load: Load): void {
+  /**
+   * Begins to judge by the load.
+   * @param shed ends connections, of users in chats last, as memory is nearly full. It is told how full, from 0 to 1
+   */
+  start(shed: (share: number) => void): void {
+    this.#options.loadWatch.start(load => this.#judge(load, shed));
+  }
+
+  #judge(load: Load, shed: (share: number) => void): void {
     const now = this.#now();
     this.#load = { ...load };
     this.#connections.adapt(this.isBehind, now);
@@ -99,7 +106,7 @@ export class Overload {
     // Once for each collection: only the next one tells what it was good for.
     if (load.memory > memoryShed && load.collections !== this.#shedAt) {
       this.#shedAt = load.collections;
-      this.#options.shed(load.memory);
+      shed(load.memory);
     }
   }
 
@@ -110,6 +117,7 @@ export class Overload {
 
   #putOff(what: Deferrable | 'drop', now: number): void {
     this.#burdened(now);
+    this.#options.loadWatch.watchClosely();
     this.#options.putOff(what);
   }
 

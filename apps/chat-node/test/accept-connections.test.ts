@@ -20,7 +20,6 @@ import { ChatClient } from '../../../tests/support/chat-client.ts';
 import { eventually } from '../../../tests/support/eventually.ts';
 import { acceptConnections } from '../src/accept-connections.ts';
 import { Metrics } from '../src/metrics.ts';
-import { Overload } from '../src/overload.ts';
 import type { RateLimits } from '../src/rate-limits.ts';
 import { SocketClients } from '../src/socket-clients.ts';
 import { type ChatServer, createSocketServer } from '../src/socket-server.ts';
@@ -106,7 +105,7 @@ beforeEach(async () => {
     service,
     clients: sockets,
     limits,
-    overload: new Overload({ putOff: () => undefined, shed: () => undefined }),
+    overload: { turn: async () => undefined },
     metrics,
     log,
     addresses: { of: () => 'home' },

@@ -1,3 +1,4 @@
+import type { Load } from '../src/load-watch.ts';
 import { Overload } from '../src/overload.ts';
 
 const fine = { delayMs: 1, memory: 0.3, collections: 0 };
@@ -8,12 +9,22 @@ let now: number;
 let overload: Overload;
 let putOff: string[];
 let shed: number[];
+let look: (load: Load) => void;
+let watchedClosely: number;
 
 beforeEach(() => {
   now = 0;
   putOff = [];
   shed = [];
-  overload = new Overload({ putOff: what => putOff.push(what), shed: share => shed.push(share) }, () => now);
+  watchedClosely = 0;
+  const loadWatch = {
+    start: (tell: typeof look) => {
+      look = tell;
+    },
+    watchClosely: () => void watchedClosely++,
+  };
+  overload = new Overload({ loadWatch, putOff: what => putOff.push(what) }, () => now);
+  overload.start(share => shed.push(share));
 });
 
 /** Lets time pass, with connections that come all the time. @returns how many of them were taken */
@@ -21,7 +32,7 @@ function pass(ms: number, load: typeof fine, connections = 10): number {
   let taken = 0;
   for (const until = now + ms; now < until; now += 20) {
     for (let n = 0; n < connections; n++) taken += overload.ask('connection') === 0 ? 1 : 0;
-    overload.look(load);
+    look(load);
   }
   return taken;
 }
@@ -35,8 +46,9 @@ it('puts connections off while the node is behind, and takes them again when it 
   pass(1000, late);
   expect(pass(1000, late)).toBeLessThan(30);
   expect(putOff).toContain('connection');
+  expect(watchedClosely).toBe(putOff.length);
   now += 2000;
-  overload.look(fine);
+  look(fine);
   expect(pass(1000, fine)).toBe(500);
 });
 
@@ -47,16 +59,16 @@ it('says that it is overloaded after a while, and no more after a while', () => 
   expect(overload.overloaded).toBe(true);
   for (const after of [1000, 1000]) {
     now += after;
-    overload.look(fine);
+    look(fine);
     expect(overload.overloaded).toBe(true);
   }
   now += 1100;
-  overload.look(fine);
+  look(fine);
   expect(overload.overloaded).toBe(false);
 });
 
 it('says so when connections are closed unread, or the event loop is very late', () => {
-  for (const burden of [() => overload.dropped(), () => overload.look({ ...late, delayMs: 300 })]) {
+  for (const burden of [() => overload.dropped(), () => look({ ...late, delayMs: 300 })]) {
     for (const until = now + 1200; now < until; now += 100) burden();
     expect(overload.overloaded).toBe(true);
     now += 3100;
@@ -73,15 +85,15 @@ it('says nothing of what is rare', () => {
 });
 
 it('takes no connection while memory is nearly full, and ends some once for each collection', () => {
-  overload.look(full);
-  overload.look(full);
+  look(full);
+  look(full);
   expect(shed).toEqual([0.95]);
   const waits = Array.from({ length: 50 }, () => overload.ask('return'));
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(2500);
   expect(new Set(waits).size).toBeGreaterThan(1);
-  overload.look({ ...full, collections: 2 });
+  look({ ...full, collections: 2 });
   expect(shed).toEqual([0.95, 0.95]);
-  overload.look({ ...full, memory: 0.5, collections: 3 });
+  look({ ...full, memory: 0.5, collections: 3 });
   expect(overload.ask('connection')).toBe(0);
 });
 
