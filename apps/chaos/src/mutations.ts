@@ -39,7 +39,7 @@ export const mutations: Record<string, Mutation> = {
     does: 'A node shows a message to its recipient without looking at the session.',
     edits: [
       {
-        file: 'packages/core/dist/relay.js',
+        file: 'packages/core/dist/chat/relay.js',
         from: 'if (session?.sessionId !== sessionId)',
         to: 'if (!session)',
       },
@@ -88,7 +88,7 @@ export const mutations: Record<string, Mutation> = {
     does: 'A node shows a message to a plain client though one before it is missing.',
     edits: [
       {
-        file: 'packages/core/dist/relay.js',
+        file: 'packages/core/dist/chat/relay.js',
         from: 'return closely ? number === last + 1 : number > last;',
         to: 'return number > last;',
       },

@@ -30,12 +30,13 @@ export function acceptConnections(io: ChatServer, options: AcceptConnectionsOpti
   };
 
   io.use((socket, next) => {
-    const counted = overload.turn('join').then(() => count(socket));
+    const counted = overload.turn(shownToken(socket) ? 'return' : 'join').then(() => count(socket));
     counted.then(
       () => next(),
       error => {
         const { code, message, retryAfterMs } = error instanceof ChatError ? error : new ChatError('UNAVAILABLE');
         metrics.errorSent(code);
+        log.debug({ socket: socket.id, code }, 'A connection was refused.');
         // A client gets this as `connect_error`: the text as its message, the rest as its `data`.
         next(Object.assign(new Error(message), { data: { code, retryAfterMs } }));
         // After the answer. The client could try again on this connection no more than anybody can join twice.

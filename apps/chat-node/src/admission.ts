@@ -70,6 +70,11 @@ export class Admission {
     return undefined;
   }
 
+  /** The network of a TCP connection, in CIDR notation; undefined for a trusted proxy, which brings many clients. */
+  networkOf(socket: Socket): string | undefined {
+    return this.#options.addresses.peerOf(socket);
+  }
+
   /** A TCP connection was hung up on, as more came than can be let in. */
   hungUp(): void {
     this.#options.overload.dropped();

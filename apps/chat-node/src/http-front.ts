@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Socket } from 'node:net';
 import { acceptInTurns } from './accept-in-turns.ts';
 import type { Admission, Refusal } from './admission.ts';
-import { takeUnread } from './read-in-slices.ts';
+import { takeUnread } from './read-piecemeal.ts';
 
 /** How long the head of a request may take, and all of it, in ms. No request of ours is longer than 64 kB. */
 const headWithinMs = 10_000;
@@ -26,6 +26,7 @@ export function createHttpFront(inner: Server, admission: Admission): Server {
   front.setTimeout(silentMs);
   acceptInTurns(front, {
     refusedNetwork: socket => admission.refusedNetwork(socket),
+    networkOf: socket => admission.networkOf(socket),
     dropped: () => admission.hungUp(),
   });
   /** Connections on which a request is under way, and those that are about to be closed. */

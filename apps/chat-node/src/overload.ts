@@ -1,7 +1,7 @@
 import { ChatError } from '@passerby/core';
+import { type DeferredRank, DeferredWork } from './deferred-work.ts';
 import type { Load } from './load-watch.ts';
 import { Pace } from './pace.ts';
-import { type Rank, Slices } from './slices.ts';
 
 /** What can be put off: a new connection, one that says that it comes back, a search of an idle user, and one's next partner. */
 export type Deferrable = 'connection' | 'return' | 'search' | 'skip';
@@ -36,7 +36,7 @@ const pauseMs = 1000;
  */
 export class Overload {
   readonly #options: OverloadOptions;
-  readonly #slices = new Slices();
+  readonly #work = new DeferredWork();
   readonly #connections: Pace;
   readonly #now: () => number;
   #load: Load = { delayMs: 0, memory: 0, collections: 0 };
@@ -77,17 +77,17 @@ export class Overload {
   }
 
   /**
-   * Waits for its turn: little of what can wait is done in one turn of the event loop. Whoever looks for a partner waits anyway.
-   * Rejects with `BUSY` when others have waited for too long already.
+   * Waits for its turn: little of what can wait is done in one turn of the event loop. Those who are in a chat go first, whoever
+   * has just come goes next, and whoever looks for a partner waits anyway. Rejects a search or skip with `BUSY` when others have
+   * waited for too long already.
    */
-  turn(what: 'join' | 'search' | 'skip'): Promise<void> {
-    const rank: Rank = what === 'search' ? 'later' : 'first';
-    const waitedMs = this.#slices.waitedMs(rank);
-    if (what !== 'join' && waitedMs > mostQueuedMs) {
+  turn(what: DeferredRank): Promise<void> {
+    const waitedMs = this.#work.waitedMs(what);
+    if ((what === 'search' || what === 'skip') && waitedMs > mostQueuedMs) {
       this.#putOff(what, this.#now());
       return Promise.reject(new ChatError('BUSY', { retryAfterMs: jittered(waitedMs) }));
     }
-    return new Promise(resolve => this.#slices.add(rank, resolve));
+    return new Promise(resolve => this.#work.add(what, resolve));
   }
 
   /** Takes a look at the load. To be called often. */

@@ -1,5 +1,3 @@
-import type { Rank } from './slices.ts';
-
 /** What is not used is kept for so long, in ms: more at once would be one long turn of the event loop. */
 const burstMs = 20;
 /** What is kept for `first`. Of what it does not want, and of the rest, `later` has all. */
@@ -15,6 +13,9 @@ const weight = 0.3;
 /** Bounds of the time after which to come back, in ms. Whoever waits longer would not notice that it is over. */
 const leastWaitMs = 500;
 const mostWaitMs = 8000;
+
+/** Who goes first. */
+type Rank = 'first' | 'later';
 
 /**
  * How fast something is done that can wait. There is no bound until the node is behind. From then on it slows down by a share

@@ -30,6 +30,7 @@ beforeEach(async () => {
   refuses = false;
   acceptInTurns(http, {
     refusedNetwork: () => (refuses ? '192.0.2.0/24' : undefined),
+    networkOf: ({ remoteAddress }) => `${remoteAddress}/32`,
     dropped: () => {
       dropped += 1;
     },
@@ -44,8 +45,8 @@ afterEach(async () => {
   await once(http, 'close');
 });
 
-function open(request = ''): Socket {
-  const socket = connect((http.address() as AddressInfo).port, '127.0.0.1');
+function open(request = '', localAddress = '127.0.0.1'): Socket {
+  const socket = connect({ port: (http.address() as AddressInfo).port, host: '127.0.0.1', localAddress });
   socket.on('error', () => undefined);
   socket.write(request);
   sockets.push(socket);
@@ -87,6 +88,15 @@ it('ends those who have been silent for the longest time when they are many, and
   expect(sockets.at(-1)?.closed).toBe(false);
   spoke.write(request);
   expect(await answer(spoke)).toContain('hello');
+});
+
+it('ends the silent ones of the network that has too many, and not those of its neighbours', async () => {
+  const neighbour = open('', '127.0.0.2');
+  await once(neighbour, 'connect');
+  for (let n = 0; n < 400; n++) await once(open(), 'connect');
+  await eventually(() => expect(sockets.filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(200));
+  neighbour.write(request);
+  expect(await answer(neighbour)).toContain('hello');
 });
 
 it('ends at once what is not admitted', async () => {

@@ -85,9 +85,18 @@ it('takes no connection while memory is nearly full, and ends some once for each
   expect(overload.ask('connection')).toBe(0);
 });
 
+it('gives those who are in a chat their turn before all who came earlier and are not', async () => {
+  const order: string[] = [];
+  const wait = (what: 'join' | 'return' | 'search' | 'skip') => overload.turn(what).then(() => void order.push(what));
+  const all = Array.from({ length: 40 }, () => [wait('join'), wait('search')]).flat();
+  all.push(wait('return'), wait('skip'));
+  await Promise.all(all);
+  expect(order.slice(0, 3)).toEqual(['skip', 'return', 'join']);
+  expect(order).toHaveLength(82);
+});
+
 it('lets searches wait for their turn, and puts them off when others have waited for too long', async () => {
-  const waiting = overload.turn('search');
-  const join = overload.turn('join');
+  const waiting = (['search', 'join', 'skip'] as const).map(what => overload.turn(what));
   const since = performance.now();
   // The turn of nobody comes meanwhile.
   while (performance.now() - since < 2050);
@@ -97,6 +106,6 @@ it('lets searches wait for their turn, and puts them off when others have waited
   });
   await expect(overload.turn('skip')).rejects.toMatchObject({ code: 'BUSY' });
   expect(putOff).toEqual(['search', 'skip']);
-  await Promise.all([waiting, join]);
+  await Promise.all(waiting);
   await overload.turn('search');
 });

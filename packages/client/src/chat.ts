@@ -9,11 +9,12 @@ import {
 } from '@passerby/protocol';
 import { ChatError } from './chat-error.ts';
 import type { ChatEvents, ChatState, ConnectionStatus } from './chat-events.ts';
-import { Connection, type SocketIoOptions } from './connection.ts';
+import { Connection } from './connection.ts';
 import { Conversation, type Session } from './conversation.ts';
 import { Emitter } from './emitter.ts';
 import type { OwnMessage } from './own-message.ts';
 import { type ChatStorage, loadChat, parseChat, type SavedChat, saveChat } from './saved-chat.ts';
+import { realWorld, type SocketIoOptions, type World } from './world.ts';
 
 export interface ChatOptions {
   /** Makes the chat go on when the page is loaded again: `sessionStorage`. Without it, it lives as long as this object. */
@@ -24,6 +25,8 @@ export interface ChatOptions {
   maxMessageCharacters?: number;
   /** For socket.io-client, such as `transports`. Reconnecting and `auth` are not for it to decide. */
   socketOptions?: SocketIoOptions;
+  /** Time, chance and the network, for a simulation that owns them. Left out: the real ones. */
+  world?: World;
 }
 
 export interface CommandOptions {
@@ -44,6 +47,7 @@ type Command = 'search' | 'skip' | 'end_chat';
  */
 export class Chat {
   readonly #options: ChatOptions;
+  readonly #world: World;
   readonly #events = new Emitter<ChatEvents>();
   readonly #connection: Connection;
   #status: ConnectionStatus = 'connecting';
@@ -66,16 +70,21 @@ export class Chat {
   /** Connects. */
   constructor(url: string, options: ChatOptions = {}) {
     this.#options = options;
+    this.#world = options.world ?? realWorld;
     const saved = parseChat(options.takeOver) ?? loadChat(options.storage);
     this.#token = saved?.token;
     this.#restored = saved?.session;
-    this.#connection = new Connection(url, options.socketOptions ?? {}, {
-      token: () => this.#token,
-      up: welcome => this.#welcomed(welcome),
-      down: () => this.#interrupted(),
-      closed: error => this.#closed(error),
-      refused: error => this.#events.emit('error', error),
-    });
+    this.#connection = new Connection(
+      url,
+      { ...options, world: this.#world },
+      {
+        token: () => this.#token,
+        up: welcome => this.#welcomed(welcome),
+        down: () => this.#interrupted(),
+        closed: error => this.#closed(error),
+        refused: error => this.#events.emit('error', error),
+      },
+    );
     this.#listen();
     this.#connection.open();
   }
@@ -262,6 +271,7 @@ export class Chat {
     if (this.#status === 'closed') return undefined;
     const isBeingLeft = () => this.#leaving === session.sessionId;
     const conversation = new Conversation({
+      world: this.#world,
       connection: this.#connection,
       session,
       restored,
@@ -379,7 +389,7 @@ export class Chat {
   #apply({ state, sessionId }: StateReply): void {
     if (state === 'paired' && sessionId) {
       // `matched` has come before. If not, this is as good.
-      if (!this.#in(sessionId)) this.#begin({ sessionId, startedAt: Date.now(), partnerAway: false })?.start();
+      if (!this.#in(sessionId)) this.#begin({ sessionId, startedAt: this.#world.date(), partnerAway: false })?.start();
       return;
     }
     this.#leave();

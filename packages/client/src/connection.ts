@@ -1,12 +1,10 @@
 import type { Ack, ClientEvents, ServerEvents, Welcome } from '@passerby/protocol';
-import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { ChatError, type ChatErrorCode } from './chat-error.ts';
 import { retryDelay } from './retry-delay.ts';
+import type { ChatSocket, SocketIoOptions, World } from './world.ts';
 
 /** To open a connection may take this long, and so may the welcome after that. A node that hangs must not hold clients up. */
 const defaultTimeoutMs = 8000;
-
-export type SocketIoOptions = Partial<ManagerOptions & SocketOptions>;
 
 export interface ConnectionHandlers {
   /** The token to resume with, if there is one. */
@@ -31,8 +29,9 @@ type Reply = Ack<object> | undefined;
  * also those after which socket.io-client would give up, wait in the same way.
  */
 export class Connection {
+  readonly #world: World;
   readonly #handlers: ConnectionHandlers;
-  readonly #socket: Socket<ServerEvents, ClientEvents>;
+  readonly #socket: ChatSocket;
   readonly #query: SocketIoOptions['query'];
   readonly #answers = new Set<(reply: Reply) => void>();
   #waiters: { resolve: () => void; reject: (error: ChatError) => void }[] = [];
@@ -43,13 +42,18 @@ export class Connection {
   #failed = 0;
   #retryAfterMs = 0;
   /** The next attempt, or the end of this one. */
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: unknown;
 
-  constructor(url: string, options: SocketIoOptions, handlers: ConnectionHandlers) {
+  constructor(
+    url: string,
+    { world, socketOptions: options = {} }: { world: World; socketOptions?: SocketIoOptions },
+    handlers: ConnectionHandlers,
+  ) {
+    this.#world = world;
     this.#handlers = handlers;
     this.#query = options.query;
     const timeout = options.timeout ?? defaultTimeoutMs;
-    this.#socket = io(url, {
+    this.#socket = world.io(url, {
       ...options,
       timeout,
       forceNew: true,
@@ -132,7 +136,7 @@ export class Connection {
   }
 
   #welcomed(welcome: Welcome): void {
-    clearTimeout(this.#timer);
+    this.#world.clearTimeout(this.#timer);
     this.#failed = 0;
     this.#retryAfterMs = 0;
     this.#up = true;
@@ -163,7 +167,7 @@ export class Connection {
       return;
     }
     // Who was told a time need not guess one, too.
-    const waitMs = retryDelay(this.#retryAfterMs > 0 ? 0 : this.#failed);
+    const waitMs = retryDelay(this.#retryAfterMs > 0 ? 0 : this.#failed, this.#world.random());
     this.#failed += 1;
     // A client that the server asked to wait does not come before that, nor at the same time as all others.
     const afterMs = this.#retryAfterMs + waitMs;
@@ -173,7 +177,7 @@ export class Connection {
   }
 
   #drop(): void {
-    clearTimeout(this.#timer);
+    this.#world.clearTimeout(this.#timer);
     this.#up = false;
     // What was sent in the moment in which the server's silence was noticed.
     this.#socket.sendBuffer.length = 0;
@@ -181,8 +185,8 @@ export class Connection {
   }
 
   #startTimer(ms: number, task: () => void): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(task, ms);
+    this.#world.clearTimeout(this.#timer);
+    this.#timer = this.#world.setTimeout(task, ms);
   }
 }
 

@@ -7,6 +7,7 @@ import type { OwnMessage } from './own-message.ts';
 import { OwnTyping } from './own-typing.ts';
 import { PartnerTyping } from './partner-typing.ts';
 import type { SavedChat } from './saved-chat.ts';
+import type { World } from './world.ts';
 
 /** When a receipt that failed is sent again, unless the server says when. */
 const repeatMs = 1000;
@@ -21,6 +22,7 @@ export interface Session extends Matched {
 }
 
 export interface ConversationOptions {
+  world: World;
   connection: Connection;
   session: Session;
   /** Where it was left, if this client was in it before. */
@@ -57,7 +59,9 @@ export class Conversation {
       state: restored?.outgoing,
       transmit: (message, answer) => connection.request('message', message, answer),
     });
+    const { world } = handlers;
     this.incoming = new Incoming({
+      world,
       shown: restored?.shown,
       transmit: (receipt, failed) => {
         connection.request('received', { sessionId, ...receipt }, reply => {
@@ -68,8 +72,8 @@ export class Conversation {
         });
       },
     });
-    this.typing = new OwnTyping(typing => connection.request('typing', { sessionId, typing }, () => undefined));
-    this.partnerTyping = new PartnerTyping(handlers.partnerTyping);
+    this.typing = new OwnTyping(typing => connection.request('typing', { sessionId, typing }, () => undefined), world);
+    this.partnerTyping = new PartnerTyping(handlers.partnerTyping, world);
   }
 
   get state(): NonNullable<SavedChat['session']> {

@@ -1,6 +1,7 @@
 import type { Receipt } from '@passerby/protocol';
 import { isBelievable } from './is-believable.ts';
 import { Paced } from './paced.ts';
+import { realWorld, type World } from './world.ts';
 
 /** Receipts are cumulative: one in this time is enough for all the messages that came in it. */
 const receiptMs = 400;
@@ -9,6 +10,7 @@ const receiptMs = 400;
 const askAgainMs = 1000;
 
 export interface IncomingOptions {
+  world?: World;
   /** The number of the last message that was shown. */
   shown?: number | undefined;
   /** Sends a receipt. Calls `failed` when the server could not pass it on, and says when to try again. */
@@ -17,17 +19,21 @@ export interface IncomingOptions {
 
 /** Shows the partner's messages of one session once and in order, and tells the partner which were shown. */
 export class Incoming {
+  readonly #world: World;
   readonly #transmit: IncomingOptions['transmit'];
   #shown: number;
-  readonly #receipt = new Paced(receiptMs, () => this.#send({ upTo: this.#shown, ...this.#own }));
+  readonly #receipt: Paced;
   /** What the next receipt tells besides. */
   #own: Pick<Receipt, 'from'> = {};
-  readonly #request = new Paced(askAgainMs, () => this.#send({ upTo: this.#shown, resend: true }));
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  readonly #request: Paced;
+  #retry: unknown;
 
-  constructor({ shown = 0, transmit }: IncomingOptions) {
+  constructor({ world = realWorld, shown = 0, transmit }: IncomingOptions) {
+    this.#world = world;
     this.#shown = shown;
     this.#transmit = transmit;
+    this.#receipt = new Paced(world, receiptMs, () => this.#send({ upTo: this.#shown, ...this.#own }));
+    this.#request = new Paced(world, askAgainMs, () => this.#send({ upTo: this.#shown, resend: true }));
   }
 
   /** The number of the last message that was shown. */
@@ -81,7 +87,7 @@ export class Incoming {
 
   /** Sends nothing until something comes, or `ask`. */
   stop(): void {
-    clearTimeout(this.#retry);
+    this.#world.clearTimeout(this.#retry);
     this.#receipt.reset();
     this.#request.reset();
   }
@@ -89,8 +95,8 @@ export class Incoming {
   #send(receipt: Omit<Receipt, 'sessionId'>): void {
     this.#own = {};
     this.#transmit(receipt, retryAfterMs => {
-      clearTimeout(this.#retry);
-      this.#retry = setTimeout(() => (receipt.resend ? this.#request : this.#receipt).run(), retryAfterMs);
+      this.#world.clearTimeout(this.#retry);
+      this.#retry = this.#world.setTimeout(() => (receipt.resend ? this.#request : this.#receipt).run(), retryAfterMs);
     });
   }
 }

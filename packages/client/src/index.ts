@@ -13,3 +13,4 @@ export { connect } from './connect.ts';
 export type { Session } from './conversation.ts';
 export type { OwnMessage, OwnMessageStatus } from './own-message.ts';
 export type { ChatStorage } from './saved-chat.ts';
+export type { ChatSocket, SocketIoOptions, World } from './world.ts';

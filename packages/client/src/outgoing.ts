@@ -3,6 +3,7 @@ import { ChatError } from './chat-error.ts';
 import { isBelievable } from './is-believable.ts';
 import { KeptMessage, type OwnMessage } from './own-message.ts';
 import { Paced } from './paced.ts';
+import { realWorld, type World } from './world.ts';
 
 /*
  * The own messages of one session, from `add` until the partner has them. Numbers are places in this queue:
@@ -54,6 +55,7 @@ export interface NumberedMessage {
 }
 
 export interface OutgoingOptions {
+  world?: World;
   sessionId: string;
   state?: OutgoingState | undefined;
   /** Sends a message; calls `answer` once, with undefined when the connection was lost before the answer. */
@@ -71,6 +73,7 @@ export interface OutgoingOptions {
 /** Numbers, keeps and sends messages until they are delivered. Sends only between `start` and `stop`. */
 export class Outgoing {
   readonly #options: OutgoingOptions;
+  readonly #world: World;
   readonly #kept: KeptMessage[];
   #delivered: number;
   #accepted: number;
@@ -78,17 +81,19 @@ export class Outgoing {
   #next: number;
   /** The last number of the state that was gone on from, as long as the partner has not said how far it is. */
   #restoredTo: number | undefined;
-  #unknown: ReturnType<typeof setTimeout> | undefined;
+  #unknown: unknown;
   #open = false;
   #underWay = false;
-  #pause: ReturnType<typeof setTimeout> | undefined;
+  #pause: unknown;
   /** What the pause is for: one that keeps to a limit of the server is ended only by a new connection. */
   #paused: 'for the partner' | 'for the server' | undefined;
-  readonly #again = new Paced(againMs, () => this.#goBack());
+  readonly #again: Paced;
 
   constructor(options: OutgoingOptions) {
     const { delivered, accepted, texts } = options.state ?? { delivered: 0, accepted: 0, texts: [] };
     this.#options = options;
+    this.#world = options.world ?? realWorld;
+    this.#again = new Paced(this.#world, againMs, () => this.#goBack());
     this.#kept = texts.map(text => new KeptMessage(options.sessionId, text));
     this.#delivered = delivered;
     this.#accepted = accepted;
@@ -144,7 +149,7 @@ export class Outgoing {
     this.#open = false;
     this.#endPause();
     this.#again.reset();
-    clearTimeout(this.#unknown);
+    this.#world.clearTimeout(this.#unknown);
     this.#unknown = undefined;
   }
 
@@ -190,7 +195,7 @@ export class Outgoing {
   /** The partner has said how far it is, or does not answer that. */
   #goOnFromKnown(): void {
     this.#restoredTo = undefined;
-    clearTimeout(this.#unknown);
+    this.#world.clearTimeout(this.#unknown);
     this.#sendNext();
   }
 
@@ -204,7 +209,7 @@ export class Outgoing {
     const message = this.#kept[this.#next - this.#delivered - 1];
     if (!message) return;
     if (this.#restoredTo !== undefined && this.#next > this.#restoredTo) {
-      this.#unknown ??= setTimeout(() => this.#goOnFromKnown(), knownWithinMs);
+      this.#unknown ??= this.#world.setTimeout(() => this.#goOnFromKnown(), knownWithinMs);
       return;
     }
     const seq = this.#next++;
@@ -256,14 +261,14 @@ export class Outgoing {
   #pauseFor({ code, retryAfterMs = retryMs }: Extract<Ack<object>, { ok: false }>['error']): void {
     this.#endPause();
     this.#paused = code === 'PARTNER_AWAY' || code === 'UNAVAILABLE' ? 'for the partner' : 'for the server';
-    this.#pause = setTimeout(() => {
+    this.#pause = this.#world.setTimeout(() => {
       this.#endPause();
       this.#sendNext();
     }, retryAfterMs);
   }
 
   #endPause(): void {
-    clearTimeout(this.#pause);
+    this.#world.clearTimeout(this.#pause);
     this.#pause = undefined;
     this.#paused = undefined;
   }

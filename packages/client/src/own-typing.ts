@@ -1,4 +1,5 @@
 import { Paced } from './paced.ts';
+import { realWorld, type World } from './world.ts';
 
 /** Changes are told this often at the most. */
 const tellMs = 1000;
@@ -8,14 +9,17 @@ const againMs = 3000;
 /** Tells the partner of one session whether the user is writing. Nothing depends on it: what does not arrive is not repeated. */
 export class OwnTyping {
   readonly #transmit: (typing: boolean) => void;
-  readonly #pace = new Paced(tellMs, () => this.#tell());
+  readonly #world: World;
+  readonly #pace: Paced;
   #typing = false;
   /** What the partner was told last, or believes since a message. */
   #told = false;
-  #again: ReturnType<typeof setTimeout> | undefined;
+  #again: unknown;
 
-  constructor(transmit: (typing: boolean) => void) {
+  constructor(transmit: (typing: boolean) => void, world: World = realWorld) {
     this.#transmit = transmit;
+    this.#world = world;
+    this.#pace = new Paced(world, tellMs, () => this.#tell());
   }
 
   set(typing: boolean): void {
@@ -28,7 +32,7 @@ export class OwnTyping {
   sent(): void {
     this.#typing = false;
     this.#told = false;
-    clearTimeout(this.#again);
+    this.#world.clearTimeout(this.#again);
   }
 
   /** Nobody is there any more who could be told. */
@@ -38,9 +42,9 @@ export class OwnTyping {
   }
 
   #tell(): void {
-    clearTimeout(this.#again);
+    this.#world.clearTimeout(this.#again);
     if (this.#typing || this.#told) this.#transmit(this.#typing);
     this.#told = this.#typing;
-    if (this.#typing) this.#again = setTimeout(() => this.#pace.run(), againMs);
+    if (this.#typing) this.#again = this.#world.setTimeout(() => this.#pace.run(), againMs);
   }
 }

@@ -1,11 +1,15 @@
+import type { World } from './world.ts';
+
 /** Runs a task when asked to, but not twice within `everyMs`: what is asked for meanwhile is one run at the end of that time. */
 export class Paced {
+  readonly #world: World;
   readonly #everyMs: number;
   readonly #task: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: unknown;
   #asked = false;
 
-  constructor(everyMs: number, task: () => void) {
+  constructor(world: World, everyMs: number, task: () => void) {
+    this.#world = world;
     this.#everyMs = everyMs;
     this.#task = task;
   }
@@ -16,7 +20,7 @@ export class Paced {
       return;
     }
     this.#asked = false;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#world.setTimeout(() => {
       this.#timer = undefined;
       if (this.#asked) this.run();
     }, this.#everyMs);
@@ -25,7 +29,7 @@ export class Paced {
 
   /** Forgets what was asked for, and that anything ever ran. */
   reset(): void {
-    clearTimeout(this.#timer);
+    this.#world.clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#asked = false;
   }

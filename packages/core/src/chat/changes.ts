@@ -1,4 +1,5 @@
-import type { Lease } from '../lease.ts';
+import type { Clock } from '../clock.ts';
+import type { Lease } from '../lease/lease.ts';
 import type { Clients } from './clients.ts';
 import type { Doubts } from './doubts.ts';
 import type { Meter } from './meter.ts';
@@ -8,6 +9,7 @@ import type { User } from './user.ts';
 import type { UserChange } from './user-change.ts';
 
 export interface ChangesOptions {
+  clock: Clock;
   roster: Roster;
   doubts: Doubts;
   clients: Clients;
@@ -33,10 +35,10 @@ export class Changes {
 
   /** Applies a change of a user, who may be gone by now. @returns the user, if they go on looking for a partner */
   applyTo(user: User, change: UserChange, how: Circumstances['how']): User[] {
-    const { lease } = this.#options;
+    const { clock, lease } = this.#options;
     const { user: chat, effects } = transition(user.chat, change, {
       ...{ how, isLeaving: user.mailbox.isLeaving, resumes: user.token !== undefined },
-      ...{ now: performance.now(), graceMs: lease.graceMs },
+      ...{ now: clock.now(), graceMs: lease.graceMs },
     });
     user.chat = chat;
     return effects.filter(effect => this.#carryOut(user, effect) === 'search on').map(() => user);

@@ -1,5 +1,7 @@
 import type { ChatMessage, Place, Receipt, StateReply, Typing } from '@passerby/protocol';
-import type { Lease } from '../lease.ts';
+import { type Chance, systemChance } from '../chance.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Lease } from '../lease/lease.ts';
 import type { Log } from '../log.ts';
 import { Changes } from './changes.ts';
 import { ChatError } from './chat-error.ts';
@@ -17,6 +19,9 @@ import { Roster } from './roster.ts';
 import type { User } from './user.ts';
 
 export interface ChatServiceOptions {
+  /** Left out: this machine's. */
+  clock?: Clock;
+  chance?: Chance;
   store: PairStore;
   bus: NodeBus;
   clients: Clients;
@@ -32,12 +37,13 @@ export interface ChatServiceOptions {
 
 /** The rules of the chat for the users who are connected to this node. */
 export class ChatService {
+  readonly #clock: Clock;
   readonly #bus: NodeBus;
   readonly #clients: Clients;
   readonly #lease: Lease;
   readonly #log: Log;
   // Each calls only those above it.
-  readonly #roster = new Roster();
+  readonly #roster: Roster;
   readonly #doubts: Doubts;
   readonly #changes: Changes;
   readonly #matching: Matching;
@@ -45,7 +51,10 @@ export class ChatService {
   readonly #relay: Relay;
   readonly #reconciler: Reconciler;
 
-  constructor(options: ChatServiceOptions) {
+  constructor(given: ChatServiceOptions) {
+    const options = { clock: systemClock, chance: systemChance, ...given };
+    this.#clock = options.clock;
+    this.#roster = new Roster(options.clock);
     this.#bus = options.bus;
     this.#clients = options.clients;
     this.#lease = options.lease;
@@ -88,9 +97,8 @@ export class ChatService {
    * Their connections stay: closing them is the caller's part.
    */
   async stop(): Promise<void> {
-    await inSlices([...this.#roster.userIds], slice =>
-      Promise.all(slice.map(userId => this.disconnect(userId, 'lost'))),
-    );
+    const leave = (slice: string[]) => Promise.all(slice.map(userId => this.disconnect(userId, 'lost')));
+    await inSlices(this.#clock, [...this.#roster.userIds], leave);
     await this.#lease.stop();
   }
 

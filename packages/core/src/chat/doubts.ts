@@ -1,5 +1,6 @@
+import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import type { PairStore } from './pair-store.ts';
+import type { SyncStore } from './pair-store.ts';
 import type { Roster } from './roster.ts';
 import type { User } from './user.ts';
 
@@ -23,8 +24,9 @@ export interface Unconfirmed {
 }
 
 export interface DoubtsOptions {
+  clock: Clock;
   roster: Roster;
-  store: Pick<PairStore, 'settleMs'>;
+  store: Pick<SyncStore, 'settleMs'>;
   log: Log;
 }
 
@@ -75,7 +77,7 @@ export class Doubts {
   disown(userId: string, how: 'lost' | 'left'): void {
     const { roster, log, store } = this.#options;
     if (roster.quarantined.size === 0) log.warn({}, 'The store cannot be told that users left. It will be.');
-    this.#quarantine(userId, performance.now() + store.settleMs, how);
+    this.#quarantine(userId, this.#options.clock.now() + store.settleMs, how);
   }
 
   /**
@@ -89,12 +91,12 @@ export class Doubts {
 
   /** The registry may have got the user again while they left. */
   restored({ userId, departed = 'lost' }: User): void {
-    this.#quarantine(userId, performance.now() + this.#options.store.settleMs, departed);
+    this.#quarantine(userId, this.#options.clock.now() + this.#options.store.settleMs, departed);
   }
 
   /** Whether something about a user who is not here, or was not until now, may still be carried out. */
   isUnsettled(userId: string): boolean {
-    return performance.now() < (this.#options.roster.quarantined.get(userId)?.from ?? 0);
+    return this.#options.clock.now() < (this.#options.roster.quarantined.get(userId)?.from ?? 0);
   }
 
   /** Forgets everything: the lease is lost, and others clear the registry of this node. */

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Clock } from '../clock.ts';
 
 /**
  * So many users are dealt with before others get their turn. To tell a client something, or to give a command, takes 10 to 50 µs:
@@ -8,9 +8,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 const sliceOf = 100;
 
 /** Does something with many, a slice in each turn of the event loop, and the first one at once. Resolves when all is done. */
-export async function inSlices<Item>(items: Item[], act: (slice: Item[]) => unknown): Promise<void> {
+export async function inSlices<Item>(clock: Clock, items: Item[], act: (slice: Item[]) => unknown): Promise<void> {
   for (let at = 0; at < items.length; at += sliceOf) {
-    if (at > 0) await nextTurn();
+    if (at > 0) await clock.nextTurn();
     await act(items.slice(at, at + sliceOf));
   }
 }

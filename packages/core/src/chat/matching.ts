@@ -1,18 +1,21 @@
-import { v7 as newSessionId } from 'uuid';
-import type { Lease } from '../lease.ts';
-import { LeaseLost } from '../lease-lost.ts';
+import type { Chance } from '../chance.ts';
+import type { Clock } from '../clock.ts';
+import type { Lease } from '../lease/lease.ts';
+import { LeaseLost } from '../lease/lease-lost.ts';
 import type { Changes } from './changes.ts';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
 import type { Doubts } from './doubts.ts';
 import type { Leaving } from './mailbox.ts';
-import type { PairStore, UserCommand } from './pair-store.ts';
+import type { MatchStore, UserCommand } from './pair-store.ts';
 import type { LocalSession } from './transition.ts';
 import type { User } from './user.ts';
 import { isAbsent, type UserChange } from './user-change.ts';
 
 export interface MatchingOptions {
-  store: PairStore;
+  clock: Clock;
+  chance: Chance;
+  store: MatchStore;
   clients: Clients;
   lease: Lease;
   doubts: Doubts;
@@ -115,7 +118,7 @@ export class Matching {
       this.#options.store.search({
         ...command,
         revision: user.chat.revision,
-        sessionId: newSessionId(),
+        sessionId: this.#options.chance.sessionId(),
         ...(user.token !== undefined && { token: user.token }),
         ...(skip && { skip: { sessionId: skip.sessionId, messages: skip.tally.messages } }),
         ...(unlessChanged && { unlessChanged }),
@@ -150,8 +153,8 @@ export class Matching {
     give: (command: UserCommand) => Promise<UserChange[]>,
     how: 'own' | 'notice' = 'own',
   ): Promise<boolean> {
-    const { store, lease, doubts, changes } = this.#options;
-    const command = nextCommand(user, lease, store.settleMs);
+    const { clock, store, lease, doubts, changes } = this.#options;
+    const command = nextCommand(user, this.#options);
     const wasWaiting = user.state === 'waiting';
     try {
       const [own, ...others] = await give(command);
@@ -167,19 +170,21 @@ export class Matching {
         lease.doubt();
         throw new ChatError('UNAVAILABLE', { cause: error });
       }
-      user.unsettledUntil = performance.now() + store.settleMs;
+      user.unsettledUntil = clock.now() + store.settleMs;
       doubts.doubt(user, wasWaiting ? 'compare' : 'take back');
       throw error;
     }
   }
 }
 
+type CommandContext = Pick<MatchingOptions, 'clock' | 'lease' | 'store'>;
+
 /** Names the next command of a user. Throws `UNAVAILABLE` when the node holds no lease. */
-export function nextCommand(user: User, lease: Lease, settleMs: number): UserCommand {
+export function nextCommand(user: User, { clock, lease, store }: CommandContext): UserCommand {
   const { nodeId } = lease;
   if (!lease.actsAs(nodeId)) throw new ChatError('UNAVAILABLE');
   const repeated = () => {
-    user.unsettledUntil = performance.now() + settleMs;
+    user.unsettledUntil = clock.now() + store.settleMs;
   };
   return { userId: user.userId, nodeId, requestId: ++user.lastRequestId, repeated };
 }

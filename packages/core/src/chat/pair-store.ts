@@ -76,27 +76,20 @@ export interface LeaseRenewal {
   epoch: string;
   /** Nodes whose lease has lapsed; when there are many, any few of them each time. */
   lapsed: string[];
-  /** How many users were away for longer than they may be: see {@link PairStore.expire}. */
+  /** How many users were away for longer than they may be: see {@link LeaseStore.expire}. */
   due: number;
   /** How many facts wait in the outbox. */
   waitingFacts: number;
 }
 
-/**
- * The queue and the pair registry of one pool. Every method is one atomic operation.
- *
- * A command answers with the change of the acting user, and then those of the other users of the node that it touched. The changes
- * of the others, wherever they live, are sent to their nodes as {@link NodeMessage}s in the same step, at most once, before the
- * command's reply can be seen. Of a user who lives elsewhere a reply tells nothing: to a node that has missed the user's move
- * it would look as if it had missed nothing. In that step, too, `started` and `ended` facts enter the {@link Outbox}.
- *
- * Methods reject with a {@link ChatError} `UNAVAILABLE` when the store cannot be reached, refuses to write, or does not
- * answer in time. The operation may have been carried out all the same, or may yet be until {@link settleMs} have passed.
- */
-export interface PairStore {
+/** What every part of the store says of itself. */
+interface Settling {
   /** How long after its rejection an operation may still be carried out, in ms. */
   readonly settleMs: number;
+}
 
+/** How users meet and part. */
+export interface MatchStore extends Settling {
   /**
    * Pairs the user with one of the longest-waiting few, drawn at random, or puts the user into the queue. The partner of
    * the last session is drawn only if nobody else waits. Users of lapsed nodes are never drawn. A waiting user keeps the
@@ -106,7 +99,10 @@ export interface PairStore {
 
   /** Takes the user out of the queue or ends the session that the user is in; the user is idle then. */
   leave(command: LeaveCommand): Promise<UserChange[]>;
+}
 
+/** How users come and go. */
+export interface PresenceStore extends Settling {
   /** Makes a user whose connection is lost away: they stay in their chat, but not in the queue, and may be resumed. */
   suspend(command: SuspendCommand): Promise<UserChange[]>;
 
@@ -124,13 +120,10 @@ export interface PairStore {
    * a user who lives elsewhere or has another token by now. Idempotent.
    */
   retireToken(present: { userId: string; nodeId: string; token: string }): Promise<void>;
+}
 
-  /**
-   * Ends the sessions of up to `limit` users who were away for too long, and forgets them.
-   * @returns how many are left; 0 also when none of them can be expired now
-   */
-  expire(limit: number): Promise<number>;
-
+/** How a node and the store agree again after something was lost. */
+export interface SyncStore extends Settling {
   /**
    * Makes the store and a node agree about users of the node. What the store has wins if it is newer; otherwise the store
    * has lost it, and takes over what the node knows, also that the user lives there: of two nodes that believe to have a
@@ -150,7 +143,10 @@ export interface PairStore {
    * time are named at least once; others may be.
    */
   usersOf(nodeId: string, cursor: string): Promise<{ userIds: string[]; next: string }>;
+}
 
+/** How a node keeps its lease, and takes over what falls due. */
+export interface LeaseStore {
   /**
    * Takes a lease for `leaseMs` from now by the store's clock, or prolongs it, also one that lapsed and that nobody has
    * touched. Rejects with {@link LeaseLost} once others have begun to take the node's users.
@@ -168,4 +164,23 @@ export interface PairStore {
    * @returns how many of the node's users are left
    */
   reap(node: { nodeId: string; limit: number; graceMs: number }): Promise<number>;
+
+  /**
+   * Ends the sessions of up to `limit` users who were away for too long, and forgets them.
+   * @returns how many are left; 0 also when none of them can be expired now
+   */
+  expire(limit: number): Promise<number>;
 }
+
+/**
+ * The queue and the pair registry of one pool. Every method is one atomic operation.
+ *
+ * A command answers with the change of the acting user, and then those of the other users of the node that it touched. The changes
+ * of the others, wherever they live, are sent to their nodes as {@link NodeMessage}s in the same step, at most once, before the
+ * command's reply can be seen. Of a user who lives elsewhere a reply tells nothing: to a node that has missed the user's move
+ * it would look as if it had missed nothing. In that step, too, `started` and `ended` facts enter the {@link Outbox}.
+ *
+ * Methods reject with a {@link ChatError} `UNAVAILABLE` when the store cannot be reached, refuses to write, or does not
+ * answer in time. The operation may have been carried out all the same, or may yet be until {@link settleMs} have passed.
+ */
+export interface PairStore extends MatchStore, PresenceStore, SyncStore, LeaseStore {}

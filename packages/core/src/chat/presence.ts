@@ -1,11 +1,13 @@
-import type { Lease } from '../lease.ts';
-import { LeaseLost } from '../lease-lost.ts';
+import type { Chance } from '../chance.ts';
+import type { Clock } from '../clock.ts';
+import type { Lease } from '../lease/lease.ts';
+import { LeaseLost } from '../lease/lease-lost.ts';
 import type { Changes } from './changes.ts';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
 import type { Doubts } from './doubts.ts';
 import { type Matching, nextCommand } from './matching.ts';
-import type { PairStore, Resumed } from './pair-store.ts';
+import type { MatchStore, PresenceStore, Resumed } from './pair-store.ts';
 import { newResumeToken, parseResumeToken, type ResumeToken } from './resume-token.ts';
 import type { Roster } from './roster.ts';
 import type { User } from './user.ts';
@@ -20,8 +22,10 @@ export interface Arrival {
 }
 
 export interface PresenceOptions {
+  clock: Clock;
+  chance: Chance;
   roster: Roster;
-  store: PairStore;
+  store: PresenceStore & MatchStore;
   clients: Clients;
   lease: Lease;
   doubts: Doubts;
@@ -43,14 +47,14 @@ export class Presence {
 
   /** See {@link ChatService.resume}. */
   async resume(newUserId: string, token: string | undefined, arrival: Arrival): Promise<string> {
-    const { roster, clients, lease } = this.#options;
+    const { chance, roster, clients, lease } = this.#options;
     const shown = token === undefined ? undefined : parseResumeToken(token);
     if (shown) {
       if (roster.mailboxOf(shown.userId)?.isFull('arrival')) throw new ChatError('UNAVAILABLE');
       const isGood = await roster.post(shown.userId, 'arrival', () => this.#arrive(shown, arrival));
       if (isGood) return shown.userId;
     }
-    const fresh = newResumeToken(newUserId);
+    const fresh = newResumeToken(newUserId, chance);
     roster.add(newUserId, fresh.hash);
     arrival.attach(newUserId);
     const { graceMs } = lease;
@@ -87,15 +91,15 @@ export class Presence {
   }
 
   async #depart(user: User, how: 'lost' | 'left'): Promise<void> {
-    const { store, lease, doubts, changes, matching } = this.#options;
+    const { clock, store, lease, doubts, changes, matching } = this.#options;
     const { userId } = user;
     // Or those who leave while the store is away would pile up.
     doubts.trust(user);
     if (user.lastRequestId === 0) return;
     // A command that may still be carried out, once more perhaps, would bring the user back.
-    if (performance.now() < user.unsettledUntil) return doubts.disown(userId, how);
+    if (clock.now() < user.unsettledUntil) return doubts.disown(userId, how);
     try {
-      const command = nextCommand(user, lease, store.settleMs);
+      const command = nextCommand(user, this.#options);
       const [, ...others] =
         user.token !== undefined && how === 'lost'
           ? await store.suspend({ ...command, graceMs: lease.graceMs })
@@ -110,7 +114,7 @@ export class Presence {
   async #arrive(shown: ResumeToken, arrival: Arrival): Promise<boolean> {
     // A client that did not wait may be somewhere else by now, and must not be taken from there.
     if (!arrival.isOpen()) throw new ChatError('UNAVAILABLE');
-    const next = newResumeToken(shown.userId);
+    const next = newResumeToken(shown.userId, this.#options.chance);
     const resumed = await this.#askStore(shown, next.hash);
     if (resumed) this.#take(resumed, next, arrival);
     return resumed !== undefined;

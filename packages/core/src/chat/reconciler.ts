@@ -1,10 +1,11 @@
-import type { Lease } from '../lease.ts';
+import type { Clock } from '../clock.ts';
+import type { Lease } from '../lease/lease.ts';
 import type { Log } from '../log.ts';
 import type { Changes } from './changes.ts';
 import type { Doubt, Doubts } from './doubts.ts';
 import { inSlices } from './in-slices.ts';
 import type { Matching } from './matching.ts';
-import type { PairStore } from './pair-store.ts';
+import type { SyncStore } from './pair-store.ts';
 import type { Roster } from './roster.ts';
 import { SlowRound } from './slow-round.ts';
 import type { User } from './user.ts';
@@ -17,9 +18,10 @@ import { isAbsent, type UserChange } from './user-change.ts';
  */
 const roundMs = 60_000;
 export interface ReconcilerOptions {
+  clock: Clock;
   roster: Roster;
   doubts: Doubts;
-  store: PairStore;
+  store: SyncStore;
   lease: Lease;
   log: Log;
   changes: Changes;
@@ -33,7 +35,7 @@ export interface ReconcilerOptions {
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  readonly #round = new SlowRound(roundMs);
+  readonly #round: SlowRound;
   /** Where the search for users of whom this node knows nothing goes on; undefined while there is none. It looks at about 200 users at a time. */
   #cursor: string | undefined;
   #nextScanAt: number | undefined;
@@ -41,6 +43,7 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    this.#round = new SlowRound(options.clock, roundMs);
   }
 
   /** Begins anew: the lease is lost, and others clear the registry of this node. */
@@ -91,7 +94,7 @@ export class Reconciler {
     const inRegistry = due.flatMap(userId => roster.get(userId) ?? []).filter(user => user.lastRequestId > 0);
     await this.#compare(inRegistry);
     this.#round.done(due.length);
-    const now = performance.now();
+    const now = this.#options.clock.now();
     this.#nextScanAt ??= now + roundMs;
     if (now >= this.#nextScanAt) {
       this.#nextScanAt = now + roundMs;
@@ -118,11 +121,11 @@ export class Reconciler {
 
   async #settleDoubts(): Promise<void> {
     const { doubts, matching } = this.#options;
-    const due = [...doubts.users].filter(([user]) => performance.now() >= user.unsettledUntil);
+    const due = [...doubts.users].filter(([user]) => this.#options.clock.now() >= user.unsettledUntil);
     const compared = await this.#sync(due.map(([user]) => user));
     const isSettled = ([user, doubt]: [User, Doubt]) =>
       compared.has(user) && doubts.users.get(user) === doubt && (doubt.remedy === 'compare' || !user.mailbox.isBusy);
-    await inSlices(due, slice => {
+    await inSlices(this.#options.clock, due, slice => {
       // What the user asked for was answered with an error; so a search that was carried out is taken back. All at once: what
       // a user asks for from now on comes after it.
       const settled = slice.filter(isSettled);
@@ -138,9 +141,9 @@ export class Reconciler {
   async #settleUnconfirmed(): Promise<void> {
     const { doubts, matching } = this.#options;
     const compared = await this.#sync([...doubts.unconfirmed.keys()]);
-    const isDue = (deadline: number) => performance.now() >= deadline;
+    const isDue = (deadline: number) => this.#options.clock.now() >= deadline;
     const due = [...doubts.unconfirmed].filter(([user, { deadline }]) => compared.has(user) && isDue(deadline));
-    await inSlices(due, slice => {
+    await inSlices(this.#options.clock, due, slice => {
       const over = slice.filter(([user, unconfirmed]) => doubts.unconfirmed.get(user) === unconfirmed);
       for (const [user] of over) doubts.unconfirmed.delete(user);
       const inIt = over.filter(([user, { sessionId }]) => user.session?.sessionId === sessionId);
@@ -150,8 +153,8 @@ export class Reconciler {
 
   async #clearQuarantine(): Promise<void> {
     const { roster, store, lease, changes, matching } = this.#options;
-    const due = [...roster.quarantined].filter(([, { from }]) => performance.now() >= from);
-    await inSlices(due, async slice => {
+    const due = [...roster.quarantined].filter(([, { from }]) => this.#options.clock.now() >= from);
+    await inSlices(this.#options.clock, due, async slice => {
       // Who is just coming or going is looked at the next time.
       const settled = slice.filter(([userId]) => !roster.mailboxOf(userId)?.isBusy);
       const absent = settled.filter(([userId]) => !roster.has(userId));
@@ -160,7 +163,7 @@ export class Reconciler {
         const userIds = absent.filter(([, quarantined]) => quarantined.how === how).map(([userId]) => userId);
         if (userIds.length === 0) continue;
         // One who came back while this is under way could be taken away again.
-        for (const [, quarantined] of absent) quarantined.from = performance.now() + store.settleMs;
+        for (const [, quarantined] of absent) quarantined.from = this.#options.clock.now() + store.settleMs;
         void matching.searchOn(changes.apply(await store.disown(lease.nodeId, userIds, graceMs)));
       }
       for (const [userId, quarantined] of settled) roster.release(userId, quarantined);
@@ -178,7 +181,7 @@ export class Reconciler {
           () => compared.add(user),
           () => undefined,
         );
-    await inSlices(users, async slice => {
+    await inSlices(this.#options.clock, users, async slice => {
       const free = slice.filter(user => !user.mailbox.isBusy);
       later.push(...slice.filter(user => user.mailbox.isBusy).map(compareLater));
       await this.#syncBatch(free);
@@ -208,7 +211,10 @@ export class Reconciler {
       const { session } = user;
       if (isAbsent(change) || !change.unconfirmed || !session) doubts.unconfirmed.delete(user);
       else if (doubts.unconfirmed.get(user)?.sessionId !== session.sessionId) {
-        doubts.unconfirmed.set(user, { sessionId: session.sessionId, deadline: performance.now() + lease.leaseMs });
+        doubts.unconfirmed.set(user, {
+          sessionId: session.sessionId,
+          deadline: this.#options.clock.now() + lease.leaseMs,
+        });
       }
     });
   }

@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import type { ChatMessage, Place, Receipt, Typing } from '@passerby/protocol';
-import type { Lease } from '../lease.ts';
+import type { Chance } from '../chance.ts';
+import type { Clock } from '../clock.ts';
+import type { Lease } from '../lease/lease.ts';
 import { ChatError } from './chat-error.ts';
 import type { Clients } from './clients.ts';
 import type { Doubts } from './doubts.ts';
@@ -18,6 +19,8 @@ type ChatRoute = Extract<UserMessage, { kind: 'chat' }>;
 type Unkept = { kind: 'receipt'; receipt: Receipt } | { kind: 'typing'; typing: Typing };
 
 export interface RelayOptions {
+  clock: Clock;
+  chance: Chance;
   roster: Roster;
   doubts: Doubts;
   bus: NodeBus;
@@ -32,6 +35,8 @@ export interface RelayOptions {
  * it is done here.
  */
 export class Relay {
+  readonly #clock: Clock;
+  readonly #chance: Chance;
   readonly #roster: Roster;
   readonly #doubts: Doubts;
   readonly #bus: NodeBus;
@@ -42,6 +47,8 @@ export class Relay {
   readonly #dropping = new Set<string>();
 
   constructor(options: RelayOptions) {
+    this.#clock = options.clock;
+    this.#chance = options.chance;
     this.#roster = options.roster;
     this.#doubts = options.doubts;
     this.#bus = options.bus;
@@ -55,7 +62,7 @@ export class Relay {
     const session = sessionOf(user, place.sessionId);
     const { partnerNode, partnerId, sessionId, tally } = session;
     if (partnerNode === undefined) throw new ChatError('PARTNER_AWAY', { retryAfterMs: 1000 });
-    const message = { id: randomUUID(), message: text, at: Date.now() };
+    const message = { id: this.#chance.messageId(), message: text, at: this.#clock.date() };
     const seq = user.token ? place.seq : undefined;
     const isNew = seq === undefined || seq > tally.sent;
     // Both before it is sent: the user may end the chat, or write the next one, before the other node has it.
@@ -108,7 +115,7 @@ export class Relay {
 
   /** Messages to this node were lost: whoever may have lost one is told, or asks for it again. */
   async missed(): Promise<void> {
-    await inSlices([...this.#roster.users], slice => {
+    await inSlices(this.#clock, [...this.#roster.users], slice => {
       // This process may have slept meanwhile; then all of them are gone.
       this.#lease.check();
       for (const user of slice) if (!user.isGone) this.#mayHaveMissed(user);

@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import { type Chance, systemChance } from '../chance.ts';
 
 /** What a client shows to be the same user again: the user's id, and 256 random bits that only that client has. */
 export interface ResumeToken {
@@ -8,8 +9,8 @@ export interface ResumeToken {
   hash: string;
 }
 
-export function newResumeToken(userId: string): ResumeToken {
-  return withSecret(userId, randomBytes(32).toString('base64url'));
+export function newResumeToken(userId: string, chance: Chance = systemChance): ResumeToken {
+  return withSecret(userId, chance.secret(32));
 }
 
 /** @returns undefined when the text does not look like a token */

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import { type Kind, Mailbox } from './mailbox.ts';
 import { User } from './user.ts';
 
@@ -15,10 +16,15 @@ const mostQuarantined = 10_000;
  * coming or going has a mailbox here, too.
  */
 export class Roster {
+  readonly #clock: Clock;
   readonly #users = new Map<string, User>();
   /** Of users who are not here, as long as something is in them. */
   readonly #passing = new Map<string, Mailbox>();
   readonly #quarantine = new Map<string, Quarantined>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   get(userId: string): User | undefined {
     return this.#users.get(userId);
@@ -38,7 +44,8 @@ export class Roster {
 
   /** A user is here from now on. @param token hash of the token that resumes the user */
   add(userId: string, token?: string): User {
-    const user = new User(userId, this.#passing.get(userId) ?? new Mailbox(), token);
+    const mailbox = this.#passing.get(userId) ?? new Mailbox();
+    const user = new User(userId, { clock: this.#clock, mailbox, token });
     this.#passing.delete(userId);
     this.#users.set(userId, user);
     return user;

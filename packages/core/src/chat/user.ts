@@ -1,7 +1,15 @@
+import type { Clock } from '../clock.ts';
 import { ChatError } from './chat-error.ts';
 import type { Leaving, Mailbox } from './mailbox.ts';
 import type { KnownUser } from './pair-store.ts';
 import { type ChatState, type LocalSession, newcomer } from './transition.ts';
+
+export interface UserOptions {
+  clock: Clock;
+  mailbox: Mailbox;
+  /** Hash of the token that resumes the user. */
+  token: string | undefined;
+}
 
 /** A user of this node. Whether, and on which connection, is the {@link Roster}'s to say. */
 export class User {
@@ -14,14 +22,17 @@ export class User {
   /** The token before this one still resumes the user: the client is not known to have this one. */
   isTokenNew = false;
   lastRequestId = 0;
-  /** Until then, on the clock of `performance.now()`, a command that failed, or was given again, may still be carried out. */
+  /** Until then, by the clock's `now()`, a command that failed, or was given again, may still be carried out. */
   unsettledUntil = 0;
   /** Counts the connections that the user has had on this node. */
   connection = 0;
   /** How the user left this node; undefined while here. One who said goodbye (`left`) does not come back. */
   departed: 'lost' | 'left' | undefined;
 
-  constructor(userId: string, mailbox: Mailbox, token?: string) {
+  readonly #clock: Clock;
+
+  constructor(userId: string, { clock, mailbox, token }: UserOptions) {
+    this.#clock = clock;
     this.userId = userId;
     this.mailbox = mailbox;
     this.token = token;
@@ -56,10 +67,10 @@ export class User {
    */
   async run(command: () => Promise<void>, { withinMs = Infinity, leaving }: RunOptions = {}): Promise<void> {
     if (this.mailbox.isFull('command')) throw new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: 1000 });
-    const givenAt = performance.now();
+    const givenAt = this.#clock.now();
     const act = async () => {
       if (this.isGone) throw new ChatError('UNAVAILABLE');
-      if (performance.now() - givenAt > withinMs) throw new ChatError('UNAVAILABLE', { retryAfterMs: 1000 });
+      if (this.#clock.now() - givenAt > withinMs) throw new ChatError('UNAVAILABLE', { retryAfterMs: 1000 });
       await command();
     };
     await this.mailbox.post('command', act, leaving);

@@ -1,13 +1,19 @@
-import type { Backlog, Outbox, OutboxEntry } from './outbox.ts';
-import type { SessionFact } from './session-fact.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Backlog, Outbox, OutboxEntry } from '../recording/outbox.ts';
+import type { SessionFact } from '../recording/session-fact.ts';
 
 /** The model of {@link Outbox}, within the process. Every entry can be read. */
 export class MemoryOutbox implements Outbox {
+  readonly #clock: Clock;
   readonly #entries = new Map<string, OutboxEntry>();
   readonly #setAside: SessionFact[] = [];
   /** Ends the wait of each read that waits for a first entry. */
   readonly #wakes = new Set<() => void>();
   #count = 0;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
 
   /** Adds a fact that became true at `at`, in ms since the epoch. */
   add(fact: SessionFact, at: number): void {
@@ -34,7 +40,7 @@ export class MemoryOutbox implements Outbox {
 
   async retry(limit: number): Promise<number> {
     const facts = this.#setAside.splice(0, limit);
-    for (const fact of facts) this.add(fact, Date.now());
+    for (const fact of facts) this.add(fact, this.#clock.date());
     return facts.length;
   }
 
@@ -42,7 +48,7 @@ export class MemoryOutbox implements Outbox {
     const [oldest] = this.#entries.values();
     return {
       length: this.#entries.size,
-      oldestAgeMs: oldest ? Date.now() - oldest.at : 0,
+      oldestAgeMs: oldest ? this.#clock.date() - oldest.at : 0,
       setAside: this.#setAside.length,
     };
   }
@@ -51,11 +57,11 @@ export class MemoryOutbox implements Outbox {
   #added(waitMs: number): Promise<void> {
     return new Promise(resolve => {
       const wake = () => {
-        clearTimeout(timer);
+        this.#clock.clearTimeout(timer);
         this.#wakes.delete(wake);
         resolve();
       };
-      const timer = setTimeout(wake, waitMs);
+      const timer = this.#clock.setTimeout(wake, waitMs);
       this.#wakes.add(wake);
     });
   }

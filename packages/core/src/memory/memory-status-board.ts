@@ -1,4 +1,4 @@
-import type { MemoryPairStore } from './memory-pair-store.ts';
+import { systemClock } from '../clock.ts';
 import {
   isLost,
   lostLastsMs,
@@ -6,7 +6,8 @@ import {
   type PoolStatus,
   type RecorderStatus,
   type StatusBoard,
-} from './status-board.ts';
+} from '../status/status-board.ts';
+import type { MemoryPairStore } from './memory-pair-store.ts';
 
 const recorderLastsMs = 30_000;
 
@@ -17,7 +18,7 @@ export class MemoryStatusBoard implements StatusBoard {
   readonly #nodes = new Map<string, { status: NodeStatus; at: number }>();
   #recorder: { status: RecorderStatus; at: number } | undefined;
 
-  constructor(store: MemoryPairStore, now: () => number = Date.now) {
+  constructor(store: MemoryPairStore, now: () => number = systemClock.date) {
     this.#store = store;
     this.#now = now;
   }

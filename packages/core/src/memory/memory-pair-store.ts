@@ -8,9 +8,10 @@ import type {
   Resumed,
   SearchCommand,
   SuspendCommand,
-} from './chat/pair-store.ts';
-import type { PresentUserChange, SessionSide, UserChange } from './chat/user-change.ts';
-import { LeaseLost } from './lease-lost.ts';
+} from '../chat/pair-store.ts';
+import type { PresentUserChange, SessionSide, UserChange } from '../chat/user-change.ts';
+import { systemClock } from '../clock.ts';
+import { LeaseLost } from '../lease/lease-lost.ts';
 import type { MemoryChannels } from './memory-node-bus.ts';
 import type { MemoryOutbox } from './memory-outbox.ts';
 
@@ -62,7 +63,7 @@ export class MemoryPairStore implements PairStore {
   }) {
     this.#channels = options.channels;
     this.#outbox = options.outbox;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? systemClock.date;
     this.#random = options.random ?? Math.random;
   }
 

@@ -1,4 +1,4 @@
-import type { NodeBus, NodeListener, NodeMessage, RoutedMessage } from './chat/node-bus.ts';
+import type { NodeBus, NodeListener, NodeMessage, RoutedMessage } from '../chat/node-bus.ts';
 
 /** A place where nodes of one process listen, and through which memory stores notify them. */
 export class MemoryChannels {

@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import type { LeaseRenewal, PairStore } from './chat/pair-store.ts';
+import { type Chance, systemChance } from '../chance.ts';
+import type { LeaseRenewal, LeaseStore } from '../chat/pair-store.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Log } from '../log.ts';
 import { LeaseLost } from './lease-lost.ts';
-import type { Log } from './log.ts';
 
 export interface LeaseHooks {
   /** A lease is about to be taken for a new node id. */
@@ -12,6 +13,17 @@ export interface LeaseHooks {
   doubtful(): void;
   /** The lease is lost, and all that the node did under it. A new one follows under another node id. */
   lost(): void;
+}
+
+export interface LeaseOptions {
+  store: LeaseStore;
+  leaseMs: number;
+  /** For how long users of a dead node may resume, in ms. */
+  graceMs: number;
+  log: Log;
+  /** Left out: this machine's. */
+  clock?: Clock;
+  chance?: Chance;
 }
 
 /** So many users are taken over at a time. */
@@ -31,33 +43,36 @@ const doubtPauseMs = 50;
 export class Lease {
   readonly leaseMs: number;
   readonly graceMs: number;
-  readonly #store: PairStore;
+  readonly #store: LeaseStore;
   readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #chance: Chance;
   #nodeId = '';
   #epoch: string | undefined;
   #registered = false;
   #reachable = false;
   #doubtful = false;
   #waitingFacts = 0;
-  /** All on the clock of `performance.now()`. */
+  /** All by the clock's `now()`. */
   #renewedAt = 0;
   #steadySince = 0;
   #tickedAt = 0;
   readonly #stopped = new AbortController();
   #hooks: LeaseHooks | undefined;
-  #ticks: NodeJS.Timeout | undefined;
+  #ticks: unknown;
   #endPause: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
   /** The renewal under way, or the last one. */
   #renewal: Promise<unknown> = Promise.resolve();
   #takingOver: Promise<void> | undefined;
 
-  /** @param options graceMs: for how long users of a dead node may resume, in ms */
-  constructor(options: { store: PairStore; leaseMs: number; graceMs: number; log: Log }) {
+  constructor(options: LeaseOptions) {
     this.leaseMs = options.leaseMs;
     this.graceMs = options.graceMs;
     this.#store = options.store;
     this.#log = options.log;
+    this.#clock = options.clock ?? systemClock;
+    this.#chance = options.chance ?? systemChance;
   }
 
   /** The id of this node; another one after each lost lease. */
@@ -88,11 +103,7 @@ export class Lease {
   async start(hooks: LeaseHooks): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     this.#hooks = hooks;
-    this.#tickedAt = performance.now();
-    this.#ticks = setInterval(() => {
-      this.check();
-      this.#tickedAt = performance.now();
-    }, this.leaseMs / 8);
+    this.#tick();
     const first = this.#beat(hooks);
     this.#running = first.then(() => this.#keepBeating(hooks));
     await first;
@@ -103,9 +114,17 @@ export class Lease {
    * lapsed, others may have taken its users: the lease is lost.
    */
   check(): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     const slept = now - this.#tickedAt > this.leaseMs / 2;
     if (slept && now - this.#renewedAt > this.leaseMs) this.#lose('This process was stopped or busy for too long.');
+  }
+
+  #tick(): void {
+    this.#tickedAt = this.#clock.now();
+    this.#ticks = this.#clock.setTimeout(() => {
+      this.check();
+      if (!this.#stopped.signal.aborted) this.#tick();
+    }, this.leaseMs / 8);
   }
 
   /** Something does not agree with the store: it is asked at once. */
@@ -118,7 +137,7 @@ export class Lease {
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#endPause();
-    clearInterval(this.#ticks);
+    this.#clock.clearTimeout(this.#ticks);
     await this.#running;
     await this.#takingOver;
     if (!this.#registered) return;
@@ -135,26 +154,26 @@ export class Lease {
   }
 
   #pause(ms: number): Promise<void> {
-    const startedAt = performance.now();
+    const startedAt = this.#clock.now();
     return new Promise(resolve => {
       const end = () => {
-        clearTimeout(timer);
+        this.#clock.clearTimeout(timer);
         this.#endPause = () => undefined;
         resolve();
       };
-      let timer = setTimeout(end, ms);
+      let timer = this.#clock.setTimeout(end, ms);
       this.#endPause = () => {
         if (this.#stopped.signal.aborted) return end();
         // After a failure, a doubt does not make the store be asked faster.
         if (!this.#reachable) return;
-        clearTimeout(timer);
-        timer = setTimeout(end, Math.max(0, Math.min(ms, doubtPauseMs) - (performance.now() - startedAt)));
+        this.#clock.clearTimeout(timer);
+        timer = this.#clock.setTimeout(end, Math.max(0, Math.min(ms, doubtPauseMs) - (this.#clock.now() - startedAt)));
       };
     });
   }
 
   async #beat(hooks: LeaseHooks): Promise<void> {
-    const askedAt = performance.now();
+    const askedAt = this.#clock.now();
     const doubtful = this.#doubtful;
     this.#doubtful = false;
     try {
@@ -165,7 +184,7 @@ export class Lease {
       if (!renewal) return;
       this.#waitingFacts = renewal.waitingFacts;
       const wasAway = this.#setReachable(true);
-      if (wasAway || performance.now() - askedAt > this.leaseMs / 4) this.#steadySince = performance.now();
+      if (wasAway || this.#clock.now() - askedAt > this.leaseMs / 4) this.#steadySince = this.#clock.now();
       if (this.#renewed(renewal, askedAt) || wasAway || doubtful) hooks.doubtful();
       hooks.renewed();
       this.#beginTakeOver(renewal);
@@ -179,7 +198,7 @@ export class Lease {
   async #renew(hooks: LeaseHooks): Promise<LeaseRenewal | undefined> {
     const isNew = !this.#registered;
     if (isNew) {
-      this.#nodeId = randomBytes(6).toString('base64url');
+      this.#nodeId = this.#chance.secret(6);
       this.#epoch = undefined;
       await hooks.begin(this.#nodeId);
     }
@@ -208,7 +227,7 @@ export class Lease {
     );
     this.#registered = false;
     // Whoever was stopped may not be the only one: the others get the time to come back.
-    this.#steadySince = performance.now();
+    this.#steadySince = this.#clock.now();
     this.#hooks?.lost();
     // So that others need not wait for it to lapse.
     this.#store.releaseLease(this.#nodeId).catch(() => undefined);
@@ -216,7 +235,7 @@ export class Lease {
 
   /** Whether this node may take over others: it could reach the store without interruption for a whole lease. */
   get #isSteady(): boolean {
-    return this.#reachable && performance.now() - this.#steadySince >= this.leaseMs;
+    return this.#reachable && this.#clock.now() - this.#steadySince >= this.leaseMs;
   }
 
   /** Takes over what has fallen due, beside the heartbeats: one batch at a time, and none while a renewal is under way. */
@@ -225,7 +244,7 @@ export class Lease {
     this.#takingOver = this.#takeOver(renewal)
       .catch(err => {
         // That was an interruption: it is tried again after a whole lease.
-        this.#steadySince = performance.now();
+        this.#steadySince = this.#clock.now();
         this.#log.warn({ err }, 'What fell due in the pool could not be taken over. It will be tried again.');
       })
       .finally(() => {

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 /** An ordinary request takes one or two of these. More than 25 requests do not fit into one. */
-const sliceBytes = 1024;
+const pieceBytes = 1024;
 
 /** What has come on a connection and was not given to HTTP yet. */
 const unread = new WeakMap<Duplex, Buffer>();
@@ -11,18 +11,18 @@ const unread = new WeakMap<Duplex, Buffer>();
  * first request in it made somebody end the connection: two thousand more are parsed for nothing, in one turn of the event loop.
  * To be called once the server has the connection.
  */
-export function readInSlices(socket: Duplex): void {
+export function readPiecemeal(socket: Duplex): void {
   const [read] = socket.listeners('data');
   if (!read) return;
   socket.removeListener('data', read as () => void);
   // A listener of ours also makes the parser give up its own way to the data.
-  socket.on('data', function readSlices(chunk: Buffer) {
-    for (let at = 0; at < chunk.length && !socket.destroyed && !socket.writableEnded; at += sliceBytes) {
-      unread.set(socket, chunk.subarray(at + sliceBytes));
-      read.call(socket, chunk.subarray(at, at + sliceBytes));
+  socket.on('data', function readPieces(chunk: Buffer) {
+    for (let at = 0; at < chunk.length && !socket.destroyed && !socket.writableEnded; at += pieceBytes) {
+      unread.set(socket, chunk.subarray(at + pieceBytes));
+      read.call(socket, chunk.subarray(at, at + pieceBytes));
       // It is a WebSocket now, which has taken the rest.
       if (!unread.has(socket)) {
-        socket.removeListener('data', readSlices);
+        socket.removeListener('data', readPieces);
         return;
       }
     }
