@@ -26,5 +26,6 @@ export default {
   ],
   // Most tests wait for the most part: leaving a core to the rest, as Jest does, would leave it idle.
   maxWorkers: '100%',
-  testTimeout: 30_000,
+  // Far longer than any test takes: how fast the machine is must not matter. What a test waits for has bounds of its own.
+  testTimeout: 180_000,
 };

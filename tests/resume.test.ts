@@ -4,6 +4,8 @@ import { eventually } from './support/eventually.ts';
 import { RedisPool } from './support/redis-pool.ts';
 import { replayFacts } from './support/replay-facts.ts';
 
+/** Nobody comes back too late, however slow the machine is. */
+const graceMs = 60_000;
 let pool: RedisPool;
 let nodes: ChatProcess[];
 let clients: ChatClient[];
@@ -38,7 +40,8 @@ async function connect(node: number, options = {}): Promise<ChatClient> {
 }
 
 async function startNode(environment: Record<string, string> = {}): Promise<ChatProcess> {
-  const node = await ChatProcess.start(pool, { LEASE_MS: '2000', RESUME_WITHIN_MS: '4000', ...environment });
+  const settings = { LEASE_MS: '2000', RESUME_WITHIN_MS: String(graceMs) };
+  const node = await ChatProcess.start(pool, { ...settings, ...environment });
   nodes.push(node);
   return node;
 }
@@ -65,10 +68,10 @@ afterEach(async () => {
 describe('a client that lost its connection', () => {
   it('comes back on another node to the same chat, and the partner is told', async () => {
     const [ann, bob] = [await ResumingClient.connect(0), await ResumingClient.connect(1)];
-    expect(ann.welcome).toMatchObject({ resumed: false, state: 'idle', graceMs: 4000 });
+    expect(ann.welcome).toMatchObject({ resumed: false, state: 'idle', graceMs });
     const sessionId = await pair(ann.client, bob.client);
     ann.drop();
-    expect(await bob.client.next('partner_away')).toEqual({ sessionId, graceMs: 4000 });
+    expect(await bob.client.next('partner_away')).toEqual({ sessionId, graceMs });
     expect(await bob.client.ask('message', { message: 'there?', seq: 1, sessionId })).toMatchObject({
       ok: false,
       error: { code: 'PARTNER_AWAY' },
@@ -97,7 +100,8 @@ describe('a client that lost its connection', () => {
   });
 
   it('is gone when the grace time is over', async () => {
-    const [ann, bob] = [await ResumingClient.connect(0), await ResumingClient.connect(1)];
+    await startNode({ RESUME_WITHIN_MS: '1000' });
+    const [ann, bob] = [await ResumingClient.connect(2), await ResumingClient.connect(1)];
     const sessionId = await pair(ann.client, bob.client);
     ann.drop();
     expect(await bob.client.next('partner_left')).toEqual({ sessionId, reason: 'timeout' });
@@ -217,7 +221,7 @@ describe('a node', () => {
   });
 
   it('is told to stop: it moves who can resume, lets the others finish, and leaves nothing', async () => {
-    const draining = await startNode({ DRAIN_MS: '6000' });
+    const draining = await startNode({ DRAIN_MS: '10000' });
     const [ann, bob] = [await ResumingClient.connect(2), await connect(2)];
     const [cat, dan, eve] = [await connect(2), await connect(1), await connect(2)];
     await pair(ann.client, bob);
@@ -226,7 +230,7 @@ describe('a node', () => {
     const released = eve.disconnected();
     const stopped = draining.stop();
     await eventually(async () => expect(await draining.status('/readyz')).toBe(503));
-    await expect(ChatClient.connect(draining.url)).rejects.toThrow();
+    expect(await draining.status('/socket.io/?EIO=4&transport=polling')).toBe(503);
     expect(await moved).toBe('transport close');
     expect(await released).toBe('transport close');
     const again = await ResumingClient.connect(0, ann.token);

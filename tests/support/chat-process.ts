@@ -83,6 +83,11 @@ export class ChatProcess {
     }
   }
 
+  /** What it warned of. That Redis took a second to answer is not in it: on a busy machine that is nobody's fault. */
+  get warnings(): LogLine[] {
+    return this.log.filter(({ level, msg }) => level >= 40 && !msg.startsWith('The store cannot be reached.'));
+  }
+
   get ended(): boolean {
     return this.process.exitCode !== null || this.process.signalCode !== null;
   }

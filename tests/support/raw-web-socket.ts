@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
+import { HandshakeError, unlessBusy } from './unless-busy.ts';
 
 /** A WebSocket with no manners: it sends any bytes at all, answers no ping, and stops reading when told to. */
 export class RawWebSocket {
@@ -30,19 +31,25 @@ export class RawWebSocket {
     this.#read(Buffer.alloc(0));
   }
 
-  /** Opens an Engine.IO connection. The namespace is not joined yet. */
-  static async open(url: string, query = 'EIO=4&transport=websocket'): Promise<RawWebSocket> {
-    const opening = request(`${url}/socket.io/?${query}`, {
-      headers: {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': randomBytes(16).toString('base64'),
-      },
+  /** Opens an Engine.IO connection, when the node has time for it. The namespace is not joined yet. */
+  static open(url: string, query = 'EIO=4&transport=websocket'): Promise<RawWebSocket> {
+    return unlessBusy(async () => {
+      const opening = request(`${url}/socket.io/?${query}`, {
+        headers: {
+          connection: 'Upgrade',
+          upgrade: 'websocket',
+          'sec-websocket-version': '13',
+          'sec-websocket-key': randomBytes(16).toString('base64'),
+        },
+      });
+      opening.end();
+      const refused = once(opening, 'response').then(([response]) => {
+        response.resume();
+        throw new HandshakeError(response.statusCode);
+      });
+      const [, socket, head] = await Promise.race([once(opening, 'upgrade'), refused]);
+      return new RawWebSocket(socket, head);
     });
-    opening.end();
-    const [, socket, head] = await once(opening, 'upgrade');
-    return new RawWebSocket(socket, head);
   }
 
   /** Opens a connection and joins the namespace. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { eventually } from '../../../tests/support/eventually.ts';
 import { Attacker } from '../src/hostile/attacker.ts';
 import { attacks } from '../src/hostile/attacks.ts';
 import { loopbackOnly } from '../src/hostile/loopback-only.ts';
@@ -41,9 +42,9 @@ class Target {
 
 let target: Target;
 
-function attacker(packets: number, { ms = 20_000, to = '127.0.0.1' } = {}): Attacker {
+function attacker(packets: number, { to = '127.0.0.1' } = {}): Attacker {
   const random = seededRandom(1);
-  return new Attacker({ random, address: '127.0.0.66', target: to, port: target.port, packets, ms });
+  return new Attacker({ random, address: '127.0.0.66', target: to, port: target.port, packets, ms: 180_000 });
 }
 
 afterEach(() => target.stop());
@@ -85,8 +86,12 @@ describe('an attacker', () => {
 
   it('knows how many connections were neither answered nor closed', async () => {
     target = await Target.start();
-    const one = attacker(1000, { ms: 50 });
-    await attacks['http-healthz']?.(one); // All ten wait for an answer until the time is over.
+    const one = attacker(1000);
+    const attack = attacks['http-healthz']?.(one);
+    // All ten wait for an answer until it is stopped.
+    await eventually(() => expect(target.got.filter(text => text !== undefined)).toHaveLength(10));
+    one.stop();
+    await attack;
     expect(await one.finish(0)).toBe(10);
   });
 

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
-import { createServer, type Server as HttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type Server as HttpServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo, Socket as TcpSocket } from 'node:net';
 import { Server, type Socket } from 'socket.io';
 import { Crowd } from '../src/hostile/crowd.ts';
 import { seededRandom } from '../src/random.ts';
@@ -14,10 +14,22 @@ let harm: string[];
 let sockets: Socket[];
 let said: EventEmitter;
 
-/** A server that pairs two, and does this with what one says to the other. */
-async function start(relay: (to: Socket, message: string, from: Socket) => void): Promise<void> {
+/**
+ * A server that pairs two, and does this with what one says to the other.
+ * @param refusals what it answers the first handshakes with
+ */
+async function start(
+  relay: (to: Socket, message: string, from: Socket) => void,
+  refusals: number[] = [],
+): Promise<void> {
   http = createServer();
   io = new Server(http);
+  const [upgrade] = http.listeners('upgrade');
+  http.removeAllListeners('upgrade').on('upgrade', (request: IncomingMessage, socket: TcpSocket, head: Buffer) => {
+    const status = refusals.shift();
+    if (status === undefined) upgrade?.call(http, request, socket, head);
+    else socket.end(`HTTP/1.1 ${status} No\r\n\r\n`);
+  });
   sockets = [];
   said = new EventEmitter();
   io.on('connection', socket => {
@@ -64,6 +76,14 @@ describe('the bystanders of an attack', () => {
       '127.0.0.2',
       '127.0.0.3',
     ]);
+  });
+
+  it('come back when the server is too busy to let them in, and only then', async () => {
+    await start(() => undefined, [503, 503, 503]);
+    expect(harm).toEqual([]);
+    crowd.leave();
+    await io.close();
+    await expect(start(() => undefined, [429])).rejects.toThrow('websocket error');
   });
 
   it('notice when a message does not come', async () => {

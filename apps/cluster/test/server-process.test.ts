@@ -45,7 +45,7 @@ describe('ServerProcess', () => {
   it('waits until the program is ready', async () => {
     const sleeper = await shell('exec sleep 60');
     let asked = 0;
-    await sleeper.untilReady(async () => ++asked === 3, 10_000);
+    await sleeper.untilReady(async () => ++asked === 3, 60_000);
     expect(asked).toBe(3);
     await sleeper.stop();
     await sleeper.stop();

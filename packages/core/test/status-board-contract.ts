@@ -53,6 +53,7 @@ export function describeStatusBoard(name: string, open: () => Promise<StatusBoar
     });
 
     it('tells what each node said last, and which have said nothing', async () => {
+      const since = Date.now();
       for (const nodeId of ['n1', 'n2', 'n3']) await store.renewLease({ nodeId, leaseMs });
       await board.postNode('n1', someStatus({ matches: 1 }));
       await board.postNode('n2', someStatus());
@@ -64,7 +65,7 @@ export function describeStatusBoard(name: string, open: () => Promise<StatusBoar
         { nodeId: 'n2', lapsed: false, last: { status: someStatus(), ageMs: any } },
         { nodeId: 'n3', lapsed: false, last: undefined },
       ]);
-      for (const { last } of sorted) expect(last?.ageMs ?? 0).toBeLessThan(5000);
+      for (const { last } of sorted) expect(last?.ageMs ?? 0).toBeLessThanOrEqual(Date.now() - since + 2);
       for (const nodeId of ['n1', 'n2', 'n3']) await lose(nodeId);
     });
 
@@ -155,12 +156,13 @@ export function describeStatusBoard(name: string, open: () => Promise<StatusBoar
     });
 
     it('tells how many wait, and how long the first has waited', async () => {
+      const since = Date.now();
       await store.renewLease({ nodeId: 'n1', leaseMs });
       await store.search({ userId: 'ann', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's1' });
       const { waiting, oldestWaitMs } = await board.read();
       expect(waiting).toBe(1);
       expect(oldestWaitMs).toBeGreaterThanOrEqual(0);
-      expect(oldestWaitMs).toBeLessThan(5000);
+      expect(oldestWaitMs).toBeLessThanOrEqual(Date.now() - since + 2);
       await lose('n1');
       expect(await board.read()).toMatchObject({ waiting: 0, oldestWaitMs: 0 });
     });

@@ -1,10 +1,13 @@
 import { Agent } from 'node:http';
 import type { Socket as TcpSocket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Ack, ClientEvents, ServerEvents } from '@passerby/protocol';
 import { io, type Socket } from 'socket.io-client';
 import type { Random } from '../random.ts';
 
 const arrivesWithinMs = 10_000;
+/** Whoever is put off tries again after this. */
+const comesBackMs = 500;
 /** Makes a text about as long as people's. */
 const filler = 'and so on, as people do';
 
@@ -72,14 +75,29 @@ export class Person {
     return this.#agent.bytesWritten;
   }
 
-  /** Comes and looks for a partner. Rejects when it does not get in soon. */
+  /** Comes and looks for a partner; comes back when the node is too busy to let it in. Rejects when it does not get in soon. */
   async arrive(): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#socket.once('connect', resolve);
-      this.#socket.once('connect_error', reject);
-      setTimeout(() => reject(new Error('no answer')), arrivesWithinMs).unref();
-    });
+    const giveUpAt = performance.now() + arrivesWithinMs;
+    while (!(await this.#getIn(giveUpAt - performance.now()))) {
+      await delay(comesBackMs);
+      this.#socket.connect();
+    }
     this.#socket.emit('search', {}, () => {});
+  }
+
+  /** @returns whether it got in; false when it was told to come back */
+  async #getIn(withinMs: number): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<boolean>((resolve, reject) => {
+        this.#socket.once('connect', () => resolve(true));
+        this.#socket.once('connect_error', error => (isPutOff(error) ? resolve(false) : reject(error)));
+        timer = setTimeout(() => reject(new Error('no answer')), Math.max(0, withinMs)).unref();
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#socket.off('connect').off('connect_error');
+    }
   }
 
   skip(): void {
@@ -129,6 +147,12 @@ export class Person {
   #isHarmed(how: string): void {
     this.#harm.push(`${this.name} ${how}.`);
   }
+}
+
+/** Whether a node had too much to do, and said so: by the status, which Socket.IO's client gives as such, or in a sentence. */
+function isPutOff(error: Error): boolean {
+  const { description } = error as { description?: unknown };
+  return description === 503 || / response: 503$/.test((description as Error | undefined)?.message ?? '');
 }
 
 /** Knows what went through its connections. */
