@@ -1,0 +1,186 @@
+import { ChatError, type ChatService, type Clients } from '@passerby/core';
+import {
+  type Ack,
+  errorTexts,
+  isSearchOptions,
+  parseHandshake,
+  parseMessage,
+  parsePlace,
+  parseReceipt,
+  parseTyping,
+  type ServerEvents,
+} from '@passerby/protocol';
+import type { ServerEnd, SimulatedLine } from './simulated-line.ts';
+
+const mostWaiting = 20;
+const maxCharacters = 500;
+
+/** What stands between connections and the rules in a node: who is whose, and what an event asks for. No limits. */
+export class SimulatedFront implements Clients {
+  readonly #sockets = new Map<string, SimulatedLine>();
+  readonly #closing = new Map<string, SimulatedLine>();
+  readonly #complain: (text: string) => void;
+  /** Set when the rules are there. */
+  service: ChatService | undefined;
+  /** All that is connected. */
+  readonly #all = new Set<SimulatedLine>();
+  /** How many questions have no answer yet. */
+  open = 0;
+
+  constructor(complain: (text: string) => void) {
+    this.#complain = complain;
+  }
+
+  /** Whose connections are here. */
+  get users(): ReadonlyMap<string, SimulatedLine> {
+    return this.#sockets;
+  }
+
+  accept(line: SimulatedLine, auth: object): ServerEnd {
+    const { service } = this;
+    if (!service) throw new Error('The node is not there yet.');
+    this.#all.add(line);
+    const joined = this.#join(service, line, auth);
+    let user: string | undefined;
+    let waiting = 0;
+    joined.then(
+      userId => {
+        user = userId;
+      },
+      error => line.refuse(this.#describe(error)),
+    );
+    return {
+      received: (event, input, acknowledge) => {
+        this.open++;
+        const carryOut = async (): Promise<() => object> => {
+          if (user !== undefined) return carryOutFor(service, user, event, input);
+          if (++waiting > mostWaiting) throw new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: 1000 });
+          return carryOutFor(service, await joined, event, input);
+        };
+        carryOut().then(
+          reply => {
+            this.open--;
+            acknowledge({ ok: true, ...reply() });
+          },
+          error => {
+            this.open--;
+            acknowledge({ ok: false, error: this.#describe(error) });
+          },
+        );
+      },
+      ponged: () => {
+        try {
+          if (user !== undefined) service.heard(user);
+        } catch (error) {
+          this.#describe(error);
+        }
+      },
+      closed: how => {
+        this.#all.delete(line);
+        joined.then(
+          async userId => {
+            if (this.#detach(userId, line)) await service.disconnect(userId, how);
+          },
+          () => undefined,
+        );
+      },
+    };
+  }
+
+  emit<Event extends keyof ServerEvents>(userId: string, event: Event, ...args: Parameters<ServerEvents[Event]>): void {
+    this.#sockets.get(userId)?.emit(event, args);
+  }
+
+  close(userId: string): void {
+    this.#sockets.get(userId)?.closeFromServer();
+  }
+
+  replace(userId: string): void {
+    const line = this.#sockets.get(userId);
+    this.#sockets.delete(userId);
+    if (line) replaceLine(line);
+  }
+
+  closeAll(inChat: readonly string[]): void {
+    const first = inChat.flatMap(userId => this.#sockets.get(userId) ?? []);
+    const lines = [...new Set([...first, ...this.#all])];
+    for (const [userId, line] of this.#sockets) this.#closing.set(userId, line);
+    this.#sockets.clear();
+    for (const line of lines) line.closeFromServer();
+  }
+
+  #attach(userId: string, line: SimulatedLine): void {
+    if (this.#sockets.get(userId) !== line) this.replace(userId);
+    const closing = this.#closing.get(userId);
+    if (closing && closing !== line) replaceLine(closing);
+    this.#sockets.set(userId, line);
+  }
+
+  #detach(userId: string, line: SimulatedLine): boolean {
+    if (this.#closing.get(userId) === line) this.#closing.delete(userId);
+    return this.#sockets.get(userId) === line && this.#sockets.delete(userId);
+  }
+
+  async #join(service: ChatService, line: SimulatedLine, auth: object): Promise<string> {
+    const { resume } = parseHandshake(auth);
+    if (resume === undefined) {
+      service.connect(line.id);
+      this.#attach(line.id, line);
+      return line.id;
+    }
+    return service.resume(line.id, resume === true ? undefined : resume, {
+      attach: userId => this.#attach(userId, line),
+      isOpen: () => line.isOpen,
+    });
+  }
+
+  #describe(error: unknown): Extract<Ack<object>, { ok: false }>['error'] {
+    const known = error instanceof ChatError ? error : new ChatError('UNAVAILABLE', { cause: error });
+    if (known !== error) this.#complain(`An event failed: ${(error as Error).stack}`);
+    const { code, message, retryAfterMs } = known;
+    return { code, message, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  }
+}
+
+function replaceLine(line: SimulatedLine): void {
+  line.emit('error', [errorTexts.REPLACED, { code: 'REPLACED' }]);
+  line.dismiss();
+}
+
+async function carryOutFor(service: ChatService, userId: string, event: string, input: unknown): Promise<() => object> {
+  const place = parsePlace(input);
+  if (!place) throw new ChatError('INVALID_INPUT');
+  switch (event) {
+    case 'message': {
+      const text = parseMessage(input, maxCharacters);
+      if (text === undefined) throw new ChatError('INVALID_MESSAGE');
+      const { id, at } = await service.send(userId, text, place);
+      return () => ({ id, at });
+    }
+    case 'received': {
+      const receipt = parseReceipt(input);
+      if (!receipt) throw new ChatError('INVALID_INPUT');
+      await service.acknowledge(userId, receipt);
+      return () => ({});
+    }
+    case 'typing': {
+      const typing = parseTyping(input);
+      if (!typing) throw new ChatError('INVALID_INPUT');
+      await service.tellTyping(userId, typing);
+      return () => ({});
+    }
+    case 'search':
+      if (!isSearchOptions(input)) throw new ChatError('INVALID_INPUT');
+      await service.search(userId);
+      break;
+    case 'skip':
+      await service.skip(userId, place.sessionId);
+      break;
+    case 'end_chat':
+      await service.endChat(userId, place.sessionId);
+      break;
+    default:
+      throw new ChatError('UNKNOWN_EVENT');
+  }
+  return () => service.stateOf(userId);
+}
