@@ -1,5 +1,6 @@
+import { heardBy } from '../deadline.ts';
 import type { SessionRow } from '../history.ts';
-import { endOfStay, type Timeline, type Violation } from '../timeline.ts';
+import { endOfStay, type Stay, type Timeline, type Violation } from '../timeline.ts';
 
 /** A fact is recorded within this, if nothing hinders; what Redis loses is what was not recorded by then. */
 const recordedWithinMs = 3000;
@@ -43,16 +44,27 @@ export function checkRows(timeline: Timeline, excuse: (reason: string) => void):
 }
 
 /** Whether Redis lost its data while the session lasted, or before all of it was recorded. */
-function wasLost(session: string, { sessions, rows, usersById, faults, epochMs }: Timeline): boolean {
+function wasLost(session: string, timeline: Timeline): boolean {
+  const { sessions, rows, usersById, faults, epochMs } = timeline;
   const stays = sessions.get(session) ?? [];
   const row = rows.get(session);
   const startedAt = Math.min(...stays.map(({ from }) => from), (row?.startedAt ?? Infinity) - epochMs);
   // Of a session that nobody saw it is only known that its users were gone.
   const gone = [row?.userA, row?.userB].map(id => usersById.get(id ?? '')?.goneAt ?? Infinity);
-  const until = stays.length > 0 ? Math.max(...stays.map(endOfStay)) : Math.max(startedAt, ...gone);
+  const until = stays.length > 0 ? Math.max(...stays.map(stay => endedBy(stay, timeline))) : Math.max(startedAt, ...gone);
   const outages = faults.filter(({ recording }) => recording).map(({ at, healedAt = Infinity }) => healedAt - at);
   const recordedAt = until + recordedWithinMs + Math.max(0, ...outages);
-  return faults.some(({ losesData, at }) => losesData && at >= startedAt - toldLaterMs && at <= recordedAt);
+  // A server that takes the place of another one has lost what came after the fault began.
+  return faults.some(
+    ({ losesData, at, healedAt = Infinity }) => losesData && healedAt >= startedAt - toldLaterMs && at <= recordedAt,
+  );
+}
+
+/** By when Redis knew that it is over for this user. Whoever is lost with a node is found out later, and is then expected back. */
+function endedBy(stay: Stay, timeline: Timeline): number {
+  const { leaseMs, graceMs } = timeline.history.settings;
+  const at = endOfStay(stay);
+  return at === stay.goneAt ? heardBy(at, undefined, timeline) + 2 * leaseMs + graceMs : at;
 }
 
 function problemOf(row: SessionRow, userIds: (string | undefined)[], lost: boolean): string | undefined {

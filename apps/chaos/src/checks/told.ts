@@ -1,4 +1,5 @@
 import { toldBy } from '../deadline.ts';
+import type { FaultEvent } from '../history.ts';
 import { endOfStay, mayStillComeMs, nodeAt, partnerOf, type Stay, type Timeline, type Violation } from '../timeline.ts';
 
 /** What was on its way when a fault began may be lost with it. */
@@ -108,6 +109,10 @@ function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
     if (node === undefined || ![...halts, ...cuts].includes(node)) continue;
     // While Redis is away for everybody, nobody takes over anything.
     if (timeline.faults.some(each => each.redis && each.at < healedAt && (each.healedAt ?? Infinity) > at)) continue;
+    // Nor does a node that itself could not reach Redis without interruption for a whole lease.
+    const isElsewhere = ({ halts, cuts }: FaultEvent) => [...halts, ...cuts].some(each => each !== node);
+    const since = at - leaseMs;
+    if (timeline.faults.some(each => isElsewhere(each) && each.at < healedAt && (each.healedAt ?? Infinity) > since)) continue;
     causes.push({ at, why: `the node of ${user} (${node}) was lost (${name})` });
   }
   const first = causes

@@ -39,7 +39,9 @@ export interface SimulateOptions {
 /** Lives through one plan, and writes down what its people saw. @throws Error when something waits for ever */
 export async function simulate(plan: Plan, { broken, log = false }: SimulateOptions = {}): Promise<Simulated> {
   const scheduler = new Scheduler({ log });
-  const recording = new Recording(() => scheduler.now);
+  // What one client sees in one moment has an order, too.
+  let moments = 0;
+  const recording = new Recording(() => scheduler.now + ++moments * 1e-6);
   const { seed } = plan;
   const world = new SimulatedWorld({ scheduler, seed, nodes: plan.nodes, leaseMs, graceMs, recording });
   const settings: Settings = { seed, boundMs, leaseMs, graceMs, ...(broken !== undefined && { broken }) };
