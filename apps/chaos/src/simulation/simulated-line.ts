@@ -20,7 +20,7 @@ export interface ServerEnd {
   closed(how: 'lost' | 'left'): void;
 }
 
-/** A lost connection shows at once, but now and then nobody says so, and it is found out. */
+/** A lost connection shows at once, but now and then nobody tells the node, and it finds out. */
 const foundOutMs = 4000;
 const foundOutShare = 0.1;
 const atOnceMs = 20;
@@ -123,17 +123,14 @@ export class SimulatedLine {
   lose(): void {
     this.#up.cut();
     this.#down.cut();
-    const [first, second] = [this.#noticeMs(), this.#noticeMs()];
+    const first = atOnceMs * this.#random.next();
+    const second = this.#random.next() * (this.#random.next() < foundOutShare ? foundOutMs : atOnceMs);
     this.#scheduler.after(first, `${this.id} lost to its client`, () => this.#endClient('transport close'));
     this.#scheduler.after(second, `${this.id} lost to its node`, () => this.#endServer('lost'), this.node);
   }
 
   get wasDismissed(): boolean {
     return this.#dismissed;
-  }
-
-  #noticeMs(): number {
-    return this.#random.next() * (this.#random.next() < foundOutShare ? foundOutMs : atOnceMs);
   }
 
   #toClient(what: string, task: () => void): void {
