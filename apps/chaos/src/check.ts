@@ -29,7 +29,10 @@ function isForgotten({ check, at, text }: Violation, timeline: Timeline, excuse:
   const isLost = timeline.faults.some(
     fault => fault.losesData && fault.at <= at && (fault.healedAt ?? Infinity) + leaseMs + graceMs >= at,
   );
-  const isBackThere = check === 'uninvited' || (check === 'double session' && text.includes('matched twice'));
+  const isBackThere =
+    check === 'uninvited' ||
+    (check === 'double session' && text.includes('matched twice')) ||
+    text.includes('REPLACED');
   if (!isBackThere || !isLost) return false;
   excuse('users put back to where they were before, because Redis lost its newest data');
   return true;
@@ -56,7 +59,7 @@ export function check(history: History): Verdict {
     ...checkSilence(timeline, excuse),
     ...checkRows(timeline, excuse),
     ...checkLeftovers(timeline),
-    ...checkComplaints(timeline),
+    ...checkComplaints(timeline).filter(violation => !isForgotten(violation, timeline, excuse)),
   ].toSorted((one, other) => one.at - other.at);
   return { timeline, violations, excused, toldDelays: [...told.delays, ...absences.delays] };
 }

@@ -1,6 +1,6 @@
 import { heardBy } from '../deadline.ts';
-import type { SessionRow } from '../history.ts';
-import { endOfStay, type Stay, type Timeline, type Violation } from '../timeline.ts';
+import type { FaultEvent, SessionRow } from '../history.ts';
+import { endOfStay, restoredAt, type Stay, type Timeline, type Violation } from '../timeline.ts';
 
 /** A fact is recorded within this, if nothing hinders; what Redis loses is what was not recorded by then. */
 const recordedWithinMs = 3000;
@@ -51,13 +51,15 @@ function wasLost(session: string, timeline: Timeline): boolean {
   const startedAt = Math.min(...stays.map(({ from }) => from), (row?.startedAt ?? Infinity) - epochMs);
   // Of a session that nobody saw it is only known that its users were gone.
   const gone = [row?.userA, row?.userB].map(id => usersById.get(id ?? '')?.goneAt ?? Infinity);
-  const until = stays.length > 0 ? Math.max(...stays.map(stay => endedBy(stay, timeline))) : Math.max(startedAt, ...gone);
+  const until =
+    stays.length > 0 ? Math.max(...stays.map(stay => endedBy(stay, timeline))) : Math.max(startedAt, ...gone);
   const outages = faults.filter(({ recording }) => recording).map(({ at, healedAt = Infinity }) => healedAt - at);
   const recordedAt = until + recordedWithinMs + Math.max(0, ...outages);
-  // A server that takes the place of another one has lost what came after the fault began.
-  return faults.some(
-    ({ losesData, at, healedAt = Infinity }) => losesData && healedAt >= startedAt - toldLaterMs && at <= recordedAt,
-  );
+  // Until all nodes have told what they know, one of them may end what Redis has begun meanwhile.
+  const nodes = stays.flatMap(({ user }) => timeline.users.get(user)?.ups ?? []).map(({ node }) => node);
+  const knownAt = (fault: FaultEvent) =>
+    Math.max(...[undefined, ...nodes].map(node => restoredAt(fault, node, timeline)));
+  return faults.some(fault => fault.losesData && knownAt(fault) >= startedAt - toldLaterMs && fault.at <= recordedAt);
 }
 
 /** By when Redis knew that it is over for this user. Whoever is lost with a node is found out later, and is then expected back. */

@@ -83,12 +83,14 @@ function whyUnheard(only: Stay, other: UserTimeline | undefined, timeline: Timel
     f => f.losesData && f.at <= at + hearsWithinMs && (f.healedAt ?? Infinity) >= at - onItsWayMs,
   );
   if (lost) return 'Redis lost its data in that moment';
+  // Its connection went with its node, perhaps, before that could tell it.
+  const lostAt = Math.min(other.goneAt ?? Infinity, ...other.downs.map(([from]) => from).filter(from => from >= at));
   const missed = timeline.faults.some(
     fault =>
       (fault.redis || touchesOf(fault, other).length > 0) &&
       fault.at - onItsWayMs <= at &&
       (fault.healedAt ?? Infinity) + leaseMs >= at &&
-      endOfStay(only) <= (fault.healedAt ?? Infinity) + leaseMs,
+      Math.min(endOfStay(only), lostAt) <= (fault.healedAt ?? Infinity) + leaseMs,
   );
   // Its node, once it hears again, asks for what it missed: and finds nothing if the session has ended by then.
   return missed ? 'its node was cut off from their begin to their end' : undefined;

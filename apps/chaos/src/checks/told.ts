@@ -1,6 +1,15 @@
 import { toldBy } from '../deadline.ts';
 import type { FaultEvent } from '../history.ts';
-import { endOfStay, mayStillComeMs, nodeAt, partnerOf, type Stay, type Timeline, type Violation } from '../timeline.ts';
+import {
+  endOfStay,
+  mayStillComeMs,
+  nodeAt,
+  partnerOf,
+  restoredAt,
+  type Stay,
+  type Timeline,
+  type Violation,
+} from '../timeline.ts';
 
 /** What was on its way when a fault began may be lost with it. */
 const onItsWayMs = 1000;
@@ -43,9 +52,9 @@ function judge(stay: Stay, other: Stay, timeline: Timeline, told: Told, excuse: 
   if (cause === undefined) return;
   const dischargedAt = endOfStay(stay);
   if (dischargedAt < cause.at) return;
-  const { boundMs, graceMs } = timeline.history.settings;
+  const { boundMs, graceMs, leaseMs } = timeline.history.settings;
   // The absence is known within the bound, and the end within another one after the grace time.
-  const knownAt = cause.unheard ? cause.at + boundMs + graceMs : cause.at;
+  const knownAt = cause.unheard || isForgotten(cause.at, timeline) ? cause.at + boundMs + leaseMs + graceMs : cause.at;
   const deadline = toldBy(knownAt, stay, other, timeline);
   if (stay.toldAt === dischargedAt && deadline <= cause.at + boundMs) {
     told.delays.push({ at: cause.at, ms: dischargedAt - cause.at });
@@ -87,6 +96,16 @@ const costsNoLease = new Set([
   'node-restart',
 ]);
 
+/**
+ * Whether Redis may have forgotten that the user is gone, and believe that they live on a node that is gone, too: they are looked
+ * for there, and then expected back.
+ */
+function isForgotten(goneAt: number, timeline: Timeline): boolean {
+  return timeline.faults.some(
+    fault => fault.losesData && fault.at <= goneAt + onItsWayMs && restoredAt(fault, undefined, timeline) >= goneAt,
+  );
+}
+
 /** When it was certain that the other side is not in the session any more, and why. */
 function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
   const { user, from, leftAt, toldAt, replacedAt } = other;
@@ -112,7 +131,8 @@ function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
     // Nor does a node that itself could not reach Redis without interruption for a whole lease.
     const isElsewhere = ({ halts, cuts }: FaultEvent) => [...halts, ...cuts].some(each => each !== node);
     const since = at - leaseMs;
-    if (timeline.faults.some(each => isElsewhere(each) && each.at < healedAt && (each.healedAt ?? Infinity) > since)) continue;
+    if (timeline.faults.some(each => isElsewhere(each) && each.at < healedAt && (each.healedAt ?? Infinity) > since))
+      continue;
     causes.push({ at, why: `the node of ${user} (${node}) was lost (${name})` });
   }
   const first = causes

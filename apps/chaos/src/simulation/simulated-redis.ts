@@ -15,7 +15,7 @@ export class SimulatedRedis {
   readonly #scheduler: Scheduler;
   /** Who listens to a node's channel. */
   readonly #subscribers = new Map<string, { link: Link; receive: (message: NodeMessage) => void }>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: (() => unknown)[] = [];
   #isPaused = false;
   /** New connections come through. */
   isOpen = true;
@@ -44,7 +44,7 @@ export class SimulatedRedis {
   }
 
   /** Carries out a command that has arrived. */
-  execute(command: () => void): void {
+  execute(command: () => unknown): void {
     if (this.#isPaused) this.#waiting.push(command);
     else command();
   }
