@@ -1,6 +1,6 @@
 import { heardBy } from '../deadline.ts';
 import type { FaultEvent, SessionRow } from '../history.ts';
-import { endOfStay, restoredAt, type Stay, type Timeline, type Violation } from '../timeline.ts';
+import { endOfStay, nodeAt, restoredAt, type Stay, type Timeline, type Violation } from '../timeline.ts';
 
 /** A fact is recorded within this, if nothing hinders; what Redis loses is what was not recorded by then. */
 const recordedWithinMs = 3000;
@@ -50,7 +50,7 @@ function wasLost(session: string, timeline: Timeline): boolean {
   const row = rows.get(session);
   const startedAt = Math.min(...stays.map(({ from }) => from), (row?.startedAt ?? Infinity) - epochMs);
   // Of a session that nobody saw it is only known that its users were gone.
-  const gone = [row?.userA, row?.userB].map(id => usersById.get(id ?? '')?.goneAt ?? Infinity);
+  const gone = [row?.userA, row?.userB].map(id => foundOutBy(usersById.get(id ?? '')?.goneAt ?? Infinity, timeline));
   const until =
     stays.length > 0 ? Math.max(...stays.map(stay => endedBy(stay, timeline))) : Math.max(startedAt, ...gone);
   const outages = faults.filter(({ recording }) => recording).map(({ at, healedAt = Infinity }) => healedAt - at);
@@ -64,9 +64,13 @@ function wasLost(session: string, timeline: Timeline): boolean {
 
 /** By when Redis knew that it is over for this user. Whoever is lost with a node is found out later, and is then expected back. */
 function endedBy(stay: Stay, timeline: Timeline): number {
-  const { leaseMs, graceMs } = timeline.history.settings;
   const at = endOfStay(stay);
-  return at === stay.goneAt ? heardBy(at, undefined, timeline) + 2 * leaseMs + graceMs : at;
+  return at === stay.goneAt ? foundOutBy(at, timeline) : at;
+}
+
+function foundOutBy(goneAt: number, timeline: Timeline): number {
+  const { leaseMs, graceMs } = timeline.history.settings;
+  return heardBy(goneAt, undefined, timeline) + 2 * leaseMs + graceMs;
 }
 
 function problemOf(row: SessionRow, userIds: (string | undefined)[], lost: boolean): string | undefined {
@@ -93,7 +97,8 @@ function overlaps(timeline: Timeline, excuse: (reason: string) => void): Violati
       if (row.endReason === 'lost' && wasLost(row.id, timeline)) continue;
       // Redis lost the end, and a node that had not heard of it restored the session for its user.
       const [from, to] = [next.startedAt - epochMs - recordedWithinMs, row.endedAt - epochMs];
-      if (faults.some(({ losesData, at, healedAt = Infinity }) => losesData && healedAt >= from && at <= to)) {
+      const node = nodeAt(usersById.get(userId), from);
+      if (faults.some(fault => fault.losesData && restoredAt(fault, node, timeline) >= from && fault.at <= to)) {
         excuse('rows closed late, because Redis lost its data with the end, and a node had not heard of it');
         continue;
       }

@@ -29,7 +29,9 @@ export function checkSessions(timeline: Timeline, excuse: (reason: string) => vo
     const other = partnerOf(only.user, session, timeline);
     const users = [only.user, ...(other ? [other.user] : [])];
     const absentSince = other && absenceAt(at, other, timeline);
-    if (absentSince !== undefined && other && at > knownBy(absentSince, other, timeline)) {
+    // The word of a match may come late.
+    const madeAt = Math.min(at, (rows.get(session)?.startedAt ?? Infinity) - timeline.epochMs);
+    if (absentSince !== undefined && other && madeAt > knownBy(absentSince, other, timeline)) {
       const text = `${only.user} was matched in session ${session} with ${other.user}, who had been gone for ${((at - absentSince) / 1000).toFixed(1)} s.`;
       violations.push({ check: 'nobody there', at, text, users });
       continue;

@@ -41,7 +41,7 @@ export async function explore(options: ExploreOptions, say: (text: string) => vo
     found.runs++;
     found.events += lived.run?.events ?? 0;
     found.messages += lived.run?.messages ?? 0;
-    found.faults += plan.faults.length;
+    found.faults += lived.run?.faults ?? 0;
     if (lived.problems.length > 0) {
       found.violations++;
       say(

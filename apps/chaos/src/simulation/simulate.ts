@@ -25,6 +25,8 @@ export interface Simulated {
   /** Names all that has happened, in its order: the same for the same plan. */
   hash: string;
   events: number;
+  /** Those of the plan that could be done. */
+  faults: number;
   /** Messages that went from one user to another. */
   messages: number;
   log: string[] | undefined;
@@ -53,6 +55,7 @@ export async function simulate(plan: Plan, { broken, log = false }: SimulateOpti
     history: { settings, events: recording.events, end },
     hash: scheduler.hash,
     events: scheduler.count,
+    faults: recording.events.filter(({ kind }) => kind === 'fault').length,
     messages: world.messages,
     log: scheduler.log,
   };
