@@ -31,7 +31,7 @@ function isForgotten({ check, at, text }: Violation, timeline: Timeline, excuse:
   );
   const isBackThere =
     check === 'uninvited' ||
-    (check === 'double session' && text.includes('matched twice')) ||
+    (check === 'double session' && /matched twice|put back/.test(text)) ||
     text.includes('REPLACED');
   if (!isBackThere || !isLost) return false;
   excuse('users put back to where they were before, because Redis lost its newest data');

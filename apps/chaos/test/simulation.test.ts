@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { check } from '../src/check.ts';
 import { planOf } from '../src/simulation/plan.ts';
 import { shrink } from '../src/simulation/shrink.ts';
@@ -36,5 +38,29 @@ describe('shrinking', () => {
     });
     expect(shortest.faults).toEqual([needed]);
     expect(shortest.people).toEqual([person]);
+  });
+});
+
+describe('a simulation with something made wrong', () => {
+  const main = join(__dirname, '../dist/simulation/main.js');
+
+  it.each([
+    ['fencing', 10, 'wrong partner'],
+    ['idempotence', 1, 'ended for nothing'],
+    ['order', 11, 'gap'],
+    ['place', 27, 'users wait, and nobody pairs them'],
+    ['replace', 1, 'not replaced'],
+    ['resend', 2, 'lost'],
+    ['resume', 8, 'ended for nothing'],
+    ['retire', 2, 'old token'],
+  ])('finds it: %s', (broken, seed, found) => {
+    const args = [main, '--break', broken, '--seed', String(seed), '--faults', '1', '--go-on'];
+    const { stdout, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(stdout).toContain(found);
+    expect(status).toBe(1);
+  });
+
+  it.each([10, 1, 11, 27, 2, 8])('finds nothing with seed %d when nothing is wrong', async seed => {
+    expect(check((await simulate(planOf(seed))).history).violations).toEqual([]);
   });
 });

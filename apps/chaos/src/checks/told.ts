@@ -1,4 +1,4 @@
-import { toldBy } from '../deadline.ts';
+import { heardBy, toldBy } from '../deadline.ts';
 import type { FaultEvent } from '../history.ts';
 import {
   endOfStay,
@@ -54,7 +54,11 @@ function judge(stay: Stay, other: Stay, timeline: Timeline, told: Told, excuse: 
   if (dischargedAt < cause.at) return;
   const { boundMs, graceMs, leaseMs } = timeline.history.settings;
   // The absence is known within the bound, and the end within another one after the grace time.
-  const knownAt = cause.unheard || isForgotten(cause.at, timeline) ? cause.at + boundMs + leaseMs + graceMs : cause.at;
+  const expectedBackMs = cause.unheard ? boundMs + graceMs : 0;
+  const isResuming = timeline.users.get(other.user)?.client === 'resuming';
+  const mayBeForgotten = isResuming && other.goneAt !== undefined && isForgotten(cause.at, timeline);
+  const lookedForMs = mayBeForgotten ? boundMs + leaseMs + graceMs : 0;
+  const knownAt = cause.at + Math.max(expectedBackMs, lookedForMs);
   const deadline = toldBy(knownAt, stay, other, timeline);
   if (stay.toldAt === dischargedAt && deadline <= cause.at + boundMs) {
     told.delays.push({ at: cause.at, ms: dischargedAt - cause.at });
@@ -106,6 +110,12 @@ function isForgotten(goneAt: number, timeline: Timeline): boolean {
   );
 }
 
+/** From when on a user who has lost the connection counts as away: at once, unless a fault hinders its node. */
+function awayFrom(downAt: number, user: string, timeline: Timeline): number {
+  const knownBy = heardBy(downAt, nodeAt(timeline.users.get(user), downAt), timeline);
+  return knownBy > downAt + timeline.history.settings.boundMs ? knownBy : downAt;
+}
+
 /** When it was certain that the other side is not in the session any more, and why. */
 function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
   const { user, from, leftAt, toldAt, replacedAt } = other;
@@ -113,7 +123,7 @@ function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
   const resuming = timeline.users.get(user)?.client === 'resuming';
   // Who goes while away is expected back until the grace time is over.
   const lastDownAt = timeline.users.get(user)?.downs.find(([, to]) => to === other.goneAt)?.[0];
-  const goneAt = lastDownAt === undefined ? other.goneAt : lastDownAt + graceMs;
+  const goneAt = lastDownAt === undefined ? other.goneAt : awayFrom(lastDownAt, user, timeline) + graceMs;
   const causes: { at: number | undefined; why: string }[] = [
     { at: leftAt, why: `${user} left it` },
     { at: goneAt, why: `${user} was gone` },
