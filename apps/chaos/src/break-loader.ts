@@ -1,10 +1,12 @@
 // Given to Node with --import, and the name of a mutation as its query: makes that mutation in what this process loads.
-// The harness loads it in the same way before it loads the client library.
+// The harness loads it in the same way before it loads the client library; the simulation, with `&simulated`, before everything.
 import fs from 'node:fs';
 import { register, syncBuiltinESMExports } from 'node:module';
 import { mutated, mutationNamed } from './mutate.ts';
 
-const { edits } = mutationNamed(new URL(import.meta.url).search.slice(1));
+const [name = '', where] = new URL(import.meta.url).search.slice(1).split('&');
+const mutation = mutationNamed(name);
+const edits = (where === 'simulated' && mutation.simulated) || mutation.edits;
 
 // Modules are loaded by hooks; Lua scripts are read.
 register('./break-hooks.js', { parentURL: import.meta.url, data: edits });

@@ -138,10 +138,17 @@ type WithoutTime<E> = E extends unknown ? Omit<E, 'at'> : never;
 /** Writes down what happens, with the time. */
 export class Recording {
   readonly events: HistoryEvent[] = [];
-  readonly #startedAt = performance.now();
+  readonly #clock: () => number;
+  readonly #startedAt: number;
+
+  /** @param clock in ms since some moment */
+  constructor(clock: () => number = () => performance.now()) {
+    this.#clock = clock;
+    this.#startedAt = clock();
+  }
 
   now(): number {
-    return performance.now() - this.#startedAt;
+    return this.#clock() - this.#startedAt;
   }
 
   /** Adds an event. What is returned may be filled in later. */

@@ -1,4 +1,5 @@
 import type { Random } from './random.ts';
+import { reality, type Setting } from './setting.ts';
 
 const everyMs: [number, number] = [8000, 16_000];
 const lastMs: [number, number] = [3000, 6000];
@@ -8,10 +9,12 @@ const lastMs: [number, number] = [3000, 6000];
  */
 export class Lulls {
   readonly #random: Random;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #setting: Setting;
+  #timer: unknown;
   #isNow = false;
 
-  constructor(random: Random) {
+  constructor(random: Random, setting: Setting = reality) {
+    this.#setting = setting;
     this.#random = random;
   }
 
@@ -20,7 +23,7 @@ export class Lulls {
   }
 
   start(): void {
-    this.#timer = setTimeout(
+    this.#timer = this.#setting.world.setTimeout(
       () => {
         this.#isNow = !this.#isNow;
         this.start();
@@ -30,7 +33,7 @@ export class Lulls {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#setting.world.clearTimeout(this.#timer);
     this.#isNow = false;
   }
 }

@@ -12,6 +12,8 @@ export interface Mutation {
   /** What it makes wrong. */
   does: string;
   edits: readonly Edit[];
+  /** The same in what the simulation has in place of that, where it is something else. */
+  simulated?: readonly Edit[];
   /** Where the code runs: in the nodes, or in this process, which holds the clients. */
   where: 'nodes' | 'clients';
   /** What brings it to light. */
@@ -20,6 +22,7 @@ export interface Mutation {
   often?: 'copy' | 'betray';
 }
 
+const model = 'packages/core/dist/memory-pair-store.js';
 const present = 'then return { change(user, partnerOf(user)) } end';
 
 /**
@@ -67,6 +70,28 @@ export const mutations: Record<string, Mutation> = {
       },
       commandsTwice,
     ],
+    simulated: [
+      { file: model, from: 'if (known && known.requestId >= requestId)', to: 'if (false)' },
+      {
+        file: model,
+        from: `        if (user.requestId >= requestId)
+            return [this.#change(user)];`,
+        to: '',
+      },
+      {
+        file: 'apps/chaos/dist/simulation/simulated-pair-store.js',
+        from: "this.#scheduler.now > notAfter && what !== 'release'",
+        to: 'false',
+      },
+      {
+        file: 'apps/chaos/dist/simulation/simulated-pair-store.js',
+        from: 'return this.#run(what, act, { repeated });',
+        to: `return this.#run(what, act, { repeated }).then(reply => {
+            this.#scheduler.after(500, 'once more', () => void this.#run(what, act, { delaysMs: [] }).catch(() => {}), this.#host);
+            return reply;
+        });`,
+      },
+    ],
     where: 'nodes',
     faults: ['redis-echo', 'node-late', 'node-reset'],
   },
@@ -106,6 +131,13 @@ export const mutations: Record<string, Mutation> = {
 local partner, before = partnerOf(user), user.node`,
       },
     ],
+    simulated: [
+      {
+        file: model,
+        from: 'user.tokens = [nextToken, token];',
+        to: "user.tokens = [nextToken, token]; if (user.state === 'paired') this.#endSession(user, 'timeout', null);",
+      },
+    ],
     where: 'nodes',
     faults: ['rolling-restart'],
   },
@@ -116,6 +148,13 @@ local partner, before = partnerOf(user), user.node`,
         file: 'packages/redis/lua/resume-user.lua',
         from: "if user.state == 'w' then redis.call('ZADD', queueKey, user.since, user.userId) end",
         to: '',
+      },
+    ],
+    simulated: [
+      {
+        file: model,
+        from: 'user.tokens = [nextToken, token];',
+        to: 'user.tokens = [nextToken, token]; this.#waiting.delete(user);',
       },
     ],
     where: 'nodes',
@@ -132,6 +171,14 @@ local partner, before = partnerOf(user), user.node`,
         to: '',
       },
     ],
+    simulated: [
+      {
+        file: 'apps/chaos/dist/simulation/simulated-front.js',
+        from: `line.emit('error', [errorTexts.REPLACED, { code: 'REPLACED' }]);
+    line.dismiss();`,
+        to: '',
+      },
+    ],
     where: 'nodes',
     faults: ['recorder-pause'],
     often: 'copy',
@@ -139,6 +186,9 @@ local partner, before = partnerOf(user), user.node`,
   retire: {
     does: 'The token before the present one stays good.',
     edits: [{ file: 'packages/redis/lua/retire-token.lua', from: "user.previousToken = '-'", to: '' }],
+    simulated: [
+      { file: model, from: '            user.tokens = [token];', to: '            user.tokens = [...user.tokens];' },
+    ],
     where: 'nodes',
     faults: ['recorder-pause'],
     often: 'betray',

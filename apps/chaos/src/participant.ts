@@ -1,3 +1,8 @@
+import type { Door } from './door.ts';
+
+/** What a participant needs of a {@link Door}. */
+export type Way = Pick<Door, 'url' | 'elsewhere' | 'node' | 'lose'>;
+
 /**
  * A client as the load uses it, whatever library is below. It writes down all that it asks for and sees. No method waits
  * for its outcome or throws.

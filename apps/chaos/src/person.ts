@@ -1,6 +1,7 @@
 import type { Lulls } from './lulls.ts';
 import type { Participant } from './participant.ts';
 import type { Random } from './random.ts';
+import { reality, type Setting } from './setting.ts';
 
 type Act =
   | 'nothing'
@@ -29,6 +30,7 @@ const seekInLulls = 0.004;
 export interface PersonOptions {
   participant: Participant;
   random: Random;
+  setting?: Setting;
   actsPerSecond: number;
   lulls: Pick<Lulls, 'isNow'>;
   /** What the person does often, though people do not. */
@@ -42,14 +44,16 @@ export interface PersonOptions {
 export class Person {
   readonly participant: Participant;
   readonly #random: Random;
+  readonly #setting: Setting;
   readonly #actsPerSecond: number;
   readonly #lulls: Pick<Lulls, 'isNow'>;
   readonly #often: PersonOptions['often'];
   /** From 0.01, who hardly ever leaves a chat, to 1. Half of the people are below 0.08. */
   readonly #restlessness: number;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: unknown;
 
-  constructor({ participant, random, actsPerSecond, lulls, often }: PersonOptions) {
+  constructor({ participant, random, actsPerSecond, lulls, often, setting = reality }: PersonOptions) {
+    this.#setting = setting;
     this.participant = participant;
     this.#random = random;
     this.#actsPerSecond = actsPerSecond;
@@ -60,14 +64,14 @@ export class Person {
 
   start(): void {
     const waitMs = (-Math.log(1 - this.#random.next()) / this.#actsPerSecond) * 1000;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#setting.world.setTimeout(() => {
       this.#act();
       this.start();
     }, waitMs);
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#setting.world.clearTimeout(this.#timer);
   }
 
   #act(): void {

@@ -1,9 +1,9 @@
 import type { Ack, ClientEvents, ServerEvents, StateReply } from '@passerby/protocol';
-import { io, type Socket } from 'socket.io-client';
+import type { Socket } from 'socket.io-client';
 import type { Diary } from './diary.ts';
-import type { Door } from './door.ts';
 import type { Operation } from './history.ts';
-import type { Participant } from './participant.ts';
+import type { Participant, Way } from './participant.ts';
+import { reality, type Setting } from './setting.ts';
 
 type ChatSocket = Socket<ServerEvents, ClientEvents>;
 /** The types of the library do not know that an optional acknowledgement gets an error, too, when there is a time limit. */
@@ -15,14 +15,16 @@ export const answerWithinMs = 10_000;
 
 /** A client that knows nothing of resume: socket.io-client as it comes. Without its connection, its user is gone. */
 export class PlainParticipant implements Participant {
-  readonly #door: Door;
+  readonly #door: Way;
+  readonly #setting: Setting;
   readonly #diary: Diary;
   #socket: ChatSocket | undefined;
   #state: Participant['state'] = 'gone';
   #session: string | undefined;
   #sent = 0;
 
-  constructor(door: Door, diary: Diary) {
+  constructor(door: Way, diary: Diary, setting: Setting = reality) {
+    this.#setting = setting;
     this.#door = door;
     this.#diary = diary;
   }
@@ -35,25 +37,26 @@ export class PlainParticipant implements Participant {
     const diary = this.#diary;
     diary.newUser();
     const connecting = diary.ask('connect');
-    const socket: ChatSocket = io(this.#door.url, {
+    const { world } = this.#setting;
+    const socket: ChatSocket = world.io(this.#door.url, {
       ...{ transports: ['websocket'], forceNew: true, reconnection: false, timeout: answerWithinMs },
     });
     this.#socket = socket;
     this.#state = 'connecting';
     // The library's own limit ends with the WebSocket; joining the namespace has none.
-    const timer = setTimeout(() => {
+    const timer = world.setTimeout(() => {
       diary.settle(connecting, 'unknown', 'TIMEOUT');
       this.#end('lost');
     }, answerWithinMs);
     socket.on('connect', () => {
-      clearTimeout(timer);
+      world.clearTimeout(timer);
       diary.settle(connecting, 'ok');
       diary.named(socket.id ?? '');
       diary.up(this.#door.node);
       this.#become('idle');
     });
     socket.on('connect_error', error => {
-      clearTimeout(timer);
+      world.clearTimeout(timer);
       diary.settle(connecting, 'failed', (error as Error & { data?: { code?: string } }).data?.code ?? 'CONNECTION');
       this.#end();
     });

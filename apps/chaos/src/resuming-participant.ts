@@ -1,12 +1,11 @@
 import { type Chat, ChatError, type ChatEvents, connect, type OwnMessage } from '@passerby/client';
 import type { Welcome } from '@passerby/protocol';
 import type { Diary } from './diary.ts';
-import type { Door } from './door.ts';
 import type { Operation } from './history.ts';
 import { PageStorage } from './page-storage.ts';
-import type { Participant } from './participant.ts';
-import { peekingTransport } from './peeking-transport.ts';
+import type { Participant, Way } from './participant.ts';
 import { answerWithinMs } from './plain-participant.ts';
+import { reality, type Setting } from './setting.ts';
 import { showToken } from './show-token.ts';
 
 /** Until a node that has heard of a client has made the token before the client's present one worthless. */
@@ -14,7 +13,8 @@ const knownWithinMs = 1500;
 
 /** A client that resumes: the client library. It connects again by itself, until it leaves. */
 export class ResumingParticipant implements Participant {
-  readonly #door: Door;
+  readonly #door: Way;
+  readonly #setting: Setting;
   readonly #diary: Diary;
   /** Messages that are not delivered yet, by their texts. */
   readonly #sends = new Map<string, Operation>();
@@ -41,7 +41,8 @@ export class ResumingParticipant implements Participant {
   #known = false;
   #upAt = Number.POSITIVE_INFINITY;
 
-  constructor(door: Door, diary: Diary) {
+  constructor(door: Way, diary: Diary, setting: Setting = reality) {
+    this.#setting = setting;
     this.#door = door;
     this.#diary = diary;
   }
@@ -111,11 +112,11 @@ export class ResumingParticipant implements Participant {
 
   #open(): Chat {
     const diary = this.#diary;
-    const transport = peekingTransport((socketId, welcome) => {
+    const socketOptions = this.#setting.peeking((socketId, welcome) => {
       if (this.#copy === chat) this.#moveToCopy();
       if (this.#chat === chat) this.#welcomed(socketId, welcome);
     });
-    const chat = connect(this.#door.url, { storage: this.#storage, socketOptions: { transports: [transport] } });
+    const chat = connect(this.#door.url, { storage: this.#storage, socketOptions, world: this.#setting.world });
     const on = <Name extends keyof ChatEvents>(event: Name, listener: (...args: ChatEvents[Name]) => void) => {
       chat.on(event, (...args) => {
         if (this.#chat === chat) listener(...args);
@@ -168,15 +169,15 @@ export class ResumingParticipant implements Participant {
   }
 
   search(): void {
-    this.#command('search', chat => chat.search({ signal: AbortSignal.timeout(answerWithinMs) }));
+    this.#command('search', chat => chat.search({ signal: this.#setting.abortAfter(answerWithinMs) }));
   }
 
   skip(): void {
-    this.#command('skip', chat => chat.skip({ signal: AbortSignal.timeout(answerWithinMs) }));
+    this.#command('skip', chat => chat.skip({ signal: this.#setting.abortAfter(answerWithinMs) }));
   }
 
   end(): void {
-    this.#command('end', chat => chat.endChat({ signal: AbortSignal.timeout(answerWithinMs) }));
+    this.#command('end', chat => chat.endChat({ signal: this.#setting.abortAfter(answerWithinMs) }));
   }
 
   send(): void {
@@ -203,11 +204,11 @@ export class ResumingParticipant implements Participant {
   betray(): void {
     const [, before] = this.#tokens ?? [];
     const url = this.#door.elsewhere;
-    const isUsed = this.#heard && performance.now() - this.#upAt > knownWithinMs;
+    const isUsed = this.#heard && this.#setting.now() - this.#upAt > knownWithinMs;
     if (before === undefined || url === undefined || !isUsed || this.#stranger !== undefined) return;
     const { user } = this.#diary;
     const stranger = this.#diary.stranger();
-    this.#stranger = showToken(url, before, answerWithinMs);
+    this.#stranger = showToken(this.#setting, { url, token: before, withinMs: answerWithinMs });
     void this.#stranger.then(resumed => {
       this.#stranger = undefined;
       if (resumed !== undefined) this.#diary.unmasked(stranger, resumed);
@@ -245,14 +246,14 @@ export class ResumingParticipant implements Participant {
     queueMicrotask(() => {
       this.#known = true;
     });
-    this.#upAt = performance.now();
+    this.#upAt = this.#setting.now();
     diary.up(this.#door.node, state);
   }
 
   #command(op: 'search' | 'skip' | 'end', give: (chat: Chat) => Promise<unknown>): void {
     const chat = this.#chat;
     if (!chat) return;
-    const command = { operation: this.#diary.ask(op, { session: this.#session }), askedAt: performance.now() };
+    const command = { operation: this.#diary.ask(op, { session: this.#session }), askedAt: this.#setting.now() };
     this.#commands.add(command);
     give(chat).then(
       () => {

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Recording } from './history.ts';
 import type { Person } from './person.ts';
+import { reality } from './setting.ts';
 
 const messagesEach = 5;
 
@@ -8,17 +8,23 @@ const messagesEach = 5;
  * When all is healed: everybody who is there leaves what they are in and looks for a partner, says something, and leaves.
  * The checker then asks that everybody was matched and every word arrived.
  */
-export async function rollCall(people: readonly Person[], recording: Recording, boundMs: number): Promise<void> {
+export async function rollCall(
+  people: readonly Person[],
+  recording: Recording,
+  boundMs: number,
+  { world, now } = reality,
+): Promise<void> {
+  const delay = (ms: number) => new Promise<void>(resolve => world.setTimeout(resolve, ms));
   const participants = people.map(({ participant }) => participant);
   const all = (test: (participant: (typeof participants)[number]) => boolean) => () => participants.every(test);
   const within = async (ready: () => boolean) => {
-    const giveUpAt = performance.now() + boundMs;
-    while (!ready() && performance.now() < giveUpAt) await delay(50);
+    const giveUpAt = now() + boundMs;
+    while (!ready() && now() < giveUpAt) await delay(50);
   };
   // Whoever is just losing the connection comes back first: a client may still find out about the last fault.
-  const giveUpAt = performance.now() + 3 * boundMs;
+  const giveUpAt = now() + 3 * boundMs;
   const settled = all(({ state }) => state !== 'gone' && state !== 'connecting' && state !== 'away');
-  while (!settled() && performance.now() < giveUpAt) {
+  while (!settled() && now() < giveUpAt) {
     for (const participant of participants) if (participant.state === 'gone') participant.connect();
     await delay(250);
   }

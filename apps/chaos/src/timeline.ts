@@ -243,6 +243,11 @@ class Walker {
       this.#stay.leftAt = endedAt;
       this.#stay = undefined;
     }
+    const earlier = this.#user.stays.find(stay => stay.session === reply.sessionId && endOfStay(stay) < endedAt);
+    if (earlier && reply.state === 'paired') {
+      this.#violate(endedAt, 'double session', `${this.#user.user} was put back in session ${earlier.session}.`);
+      this.#reenter(earlier);
+    }
     this.#waiting = reply.state === 'waiting';
     this.#hasPlace = this.#waiting && this.#open.size === 0;
     if (this.#hasPlace) this.#waitsSince ??= endedAt;
@@ -264,8 +269,10 @@ class Walker {
 
   #matched(at: number, session: string): void {
     const before = this.#stay;
-    if (this.#user.stays.some(stay => stay.session === session && stay.matched)) {
+    const earlier = this.#user.stays.find(stay => stay.session === session && stay.matched);
+    if (earlier) {
       this.#violate(at, 'double session', `${this.#user.user} was matched twice in session ${session}.`);
+      this.#reenter(earlier);
       return;
     }
     const leaving = [...this.#open].some(({ op }) => op !== 'search');
@@ -288,6 +295,15 @@ class Walker {
     this.#stay = { user: this.#user.user, session, from: at, matched: true, asks };
     this.#user.stays.push(this.#stay);
     this.#wants = this.#mayBeMatched();
+  }
+
+  /** A session that was over goes on. */
+  #reenter(stay: Stay): void {
+    delete stay.toldAt;
+    delete stay.reason;
+    delete stay.leftAt;
+    delete stay.replacedAt;
+    this.#stay = stay;
   }
 
   #over({ at, session, reason }: Extract<HistoryEvent, { kind: 'over' }>): void {

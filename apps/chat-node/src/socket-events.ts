@@ -1,4 +1,4 @@
-import { ChatError, type ChatService } from '@passerby/core';
+import { ChatError, type ChatService, carryOut } from '@passerby/core';
 import { type Ack, type Command, parseCommand } from '@passerby/protocol';
 import type { Logger } from 'pino';
 import type { Metrics } from './metrics.ts';
@@ -70,10 +70,11 @@ class SocketEvents {
 
   /** First of all the limits: what goes beyond them costs next to nothing. */
   async #obey(event: string, input: unknown): Promise<() => object> {
+    const { service } = this.#options;
     const user = this.#user;
     if (user !== undefined) {
       this.#count(event, user);
-      return this.#carryOut(this.#parse(event, input), user);
+      return carryOut(service, user, this.#parse(event, input));
     }
     if (this.#waiting >= mostWaiting) throw new ChatError('TOO_MANY_REQUESTS', { retryAfterMs: joiningMs });
     this.#waiting++;
@@ -81,7 +82,7 @@ class SocketEvents {
     // Not awaited here: a function that waits keeps its arguments, and these may be as large as a packet.
     return this.#joining.joined.then(userId => {
       this.#count(event, userId);
-      return this.#carryOut(command, userId);
+      return carryOut(service, userId, command);
     });
   }
 
@@ -91,37 +92,6 @@ class SocketEvents {
 
   #count(event: string, userId: string): void {
     this.#options.limits[limitOf(event)](userId, this.#joining.address);
-  }
-
-  /**
-   * @returns what makes the reply: the state is read in the moment of the answer. A match may come first, and `waiting` after `matched`
-   * would mislead the client
-   */
-  async #carryOut(command: Command, userId: string): Promise<() => object> {
-    const { service } = this.#options;
-    switch (command.kind) {
-      case 'message': {
-        const { id, at } = await service.send(userId, command.text, command.place);
-        return () => ({ id, at });
-      }
-      case 'received':
-        await service.acknowledge(userId, command.receipt);
-        return () => ({});
-      case 'typing':
-        await service.tellTyping(userId, command.typing);
-        return () => ({});
-      case 'refused':
-        throw new ChatError(command.code);
-      case 'search':
-        await service.search(userId);
-        break;
-      case 'skip':
-        await service.skip(userId, command.sessionId);
-        break;
-      case 'end_chat':
-        await service.endChat(userId, command.sessionId);
-    }
-    return () => service.stateOf(userId);
   }
 
   #answer(acknowledge: ((reply: Ack<object>) => void) | undefined, reply: Ack<object>): void {

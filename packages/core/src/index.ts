@@ -1,4 +1,5 @@
 export { type Chance, systemChance } from './chance.ts';
+export { carryOut } from './chat/carry-out.ts';
 export { ChatError } from './chat/chat-error.ts';
 export { ChatService, type ChatServiceOptions } from './chat/chat-service.ts';
 export type { Clients } from './chat/clients.ts';

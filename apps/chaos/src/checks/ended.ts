@@ -134,11 +134,15 @@ function places(timeline: Timeline, excuse: (reason: string) => void): Violation
   for (const user of users.values()) {
     for (const { downAt, at } of user.lostPlaces) {
       if (wasAway(user, at, timeline)) continue;
-      // A match that came before the absence was known, and that the other side has left again.
+      // A match that came before the absence was known, or that the node did not hear of, and that the other side has left again.
+      const deafSince = timeline.faults
+        .flatMap(fault => touchesOf(fault, user))
+        .filter(([from, to]) => from <= downAt && to >= downAt - boundMs)
+        .reduce((least, [from]) => Math.min(least, from), downAt);
       const wasMatched = history.end.rows.some(
         ({ userA, userB, startedAt }) =>
           (userA === user.userId || userB === user.userId) &&
-          startedAt - epochMs >= downAt - boundMs &&
+          startedAt - epochMs >= deafSince - boundMs &&
           startedAt - epochMs <= at,
       );
       const wasUnknown = wasForgotten([user], downAt, at, timeline);

@@ -1,5 +1,6 @@
-import type { SessionRow } from '../history.ts';
-import { endOfStay, type Timeline, type Violation } from '../timeline.ts';
+import { heardBy } from '../deadline.ts';
+import type { FaultEvent, SessionRow } from '../history.ts';
+import { endOfStay, nodeAt, restoredAt, type Stay, type Timeline, type Violation } from '../timeline.ts';
 
 /** A fact is recorded within this, if nothing hinders; what Redis loses is what was not recorded by then. */
 const recordedWithinMs = 3000;
@@ -43,16 +44,33 @@ export function checkRows(timeline: Timeline, excuse: (reason: string) => void):
 }
 
 /** Whether Redis lost its data while the session lasted, or before all of it was recorded. */
-function wasLost(session: string, { sessions, rows, usersById, faults, epochMs }: Timeline): boolean {
+function wasLost(session: string, timeline: Timeline): boolean {
+  const { sessions, rows, usersById, faults, epochMs } = timeline;
   const stays = sessions.get(session) ?? [];
   const row = rows.get(session);
   const startedAt = Math.min(...stays.map(({ from }) => from), (row?.startedAt ?? Infinity) - epochMs);
   // Of a session that nobody saw it is only known that its users were gone.
-  const gone = [row?.userA, row?.userB].map(id => usersById.get(id ?? '')?.goneAt ?? Infinity);
-  const until = stays.length > 0 ? Math.max(...stays.map(endOfStay)) : Math.max(startedAt, ...gone);
+  const gone = [row?.userA, row?.userB].map(id => foundOutBy(usersById.get(id ?? '')?.goneAt ?? Infinity, timeline));
+  const until =
+    stays.length > 0 ? Math.max(...stays.map(stay => endedBy(stay, timeline))) : Math.max(startedAt, ...gone);
   const outages = faults.filter(({ recording }) => recording).map(({ at, healedAt = Infinity }) => healedAt - at);
   const recordedAt = until + recordedWithinMs + Math.max(0, ...outages);
-  return faults.some(({ losesData, at }) => losesData && at >= startedAt - toldLaterMs && at <= recordedAt);
+  // Until all nodes have told what they know, one of them may end what Redis has begun meanwhile.
+  const nodes = stays.flatMap(({ user }) => timeline.users.get(user)?.ups ?? []).map(({ node }) => node);
+  const knownAt = (fault: FaultEvent) =>
+    Math.max(...[undefined, ...nodes].map(node => restoredAt(fault, node, timeline)));
+  return faults.some(fault => fault.losesData && knownAt(fault) >= startedAt - toldLaterMs && fault.at <= recordedAt);
+}
+
+/** By when Redis knew that it is over for this user. Whoever is lost with a node is found out later, and is then expected back. */
+function endedBy(stay: Stay, timeline: Timeline): number {
+  const at = endOfStay(stay);
+  return at === stay.goneAt ? foundOutBy(at, timeline) : at;
+}
+
+function foundOutBy(goneAt: number, timeline: Timeline): number {
+  const { leaseMs, graceMs } = timeline.history.settings;
+  return heardBy(goneAt, undefined, timeline) + 2 * leaseMs + graceMs;
 }
 
 function problemOf(row: SessionRow, userIds: (string | undefined)[], lost: boolean): string | undefined {
@@ -79,7 +97,8 @@ function overlaps(timeline: Timeline, excuse: (reason: string) => void): Violati
       if (row.endReason === 'lost' && wasLost(row.id, timeline)) continue;
       // Redis lost the end, and a node that had not heard of it restored the session for its user.
       const [from, to] = [next.startedAt - epochMs - recordedWithinMs, row.endedAt - epochMs];
-      if (faults.some(({ losesData, at, healedAt = Infinity }) => losesData && healedAt >= from && at <= to)) {
+      const node = nodeAt(usersById.get(userId), from);
+      if (faults.some(fault => fault.losesData && restoredAt(fault, node, timeline) >= from && fault.at <= to)) {
         excuse('rows closed late, because Redis lost its data with the end, and a node had not heard of it');
         continue;
       }

@@ -29,7 +29,9 @@ export function checkSessions(timeline: Timeline, excuse: (reason: string) => vo
     const other = partnerOf(only.user, session, timeline);
     const users = [only.user, ...(other ? [other.user] : [])];
     const absentSince = other && absenceAt(at, other, timeline);
-    if (absentSince !== undefined && other && at > knownBy(absentSince, other, timeline)) {
+    // The word of a match may come late.
+    const madeAt = Math.min(at, (rows.get(session)?.startedAt ?? Infinity) - timeline.epochMs);
+    if (absentSince !== undefined && other && madeAt > knownBy(absentSince, other, timeline)) {
       const text = `${only.user} was matched in session ${session} with ${other.user}, who had been gone for ${((at - absentSince) / 1000).toFixed(1)} s.`;
       violations.push({ check: 'nobody there', at, text, users });
       continue;
@@ -70,7 +72,7 @@ function knownBy(goneAt: number, other: UserTimeline, timeline: Timeline): numbe
 
 /** The reason that whoever did not hear of the match must have had; undefined without one. */
 function whyUnheard(only: Stay, other: UserTimeline | undefined, timeline: Timeline): string | undefined {
-  const { boundMs: hearsWithinMs, leaseMs } = timeline.history.settings;
+  const { boundMs: hearsWithinMs } = timeline.history.settings;
   const at = only.from;
   if (!other) return 'it was gone before it heard who it is';
   if (absenceAt(at, other, timeline) !== undefined) return 'it had just lost the connection, or was about to';
@@ -83,13 +85,13 @@ function whyUnheard(only: Stay, other: UserTimeline | undefined, timeline: Timel
     f => f.losesData && f.at <= at + hearsWithinMs && (f.healedAt ?? Infinity) >= at - onItsWayMs,
   );
   if (lost) return 'Redis lost its data in that moment';
-  const missed = timeline.faults.some(
-    fault =>
-      (fault.redis || touchesOf(fault, other).length > 0) &&
-      fault.at - onItsWayMs <= at &&
-      (fault.healedAt ?? Infinity) + leaseMs >= at &&
-      endOfStay(only) <= (fault.healedAt ?? Infinity) + leaseMs,
-  );
+  // Its connection went with its node, perhaps, before that could tell it.
+  const lostAt = Math.min(other.goneAt ?? Infinity, ...other.downs.map(([from]) => from).filter(from => from >= at));
+  const missed = timeline.faults.some(fault => {
+    if (fault.at - onItsWayMs > at || !(fault.redis || touchesOf(fault, other).length > 0)) return false;
+    const heardAt = restoredAt(fault, nodeAt(other, at), timeline);
+    return heardAt >= at && Math.min(endOfStay(only), lostAt) <= heardAt;
+  });
   // Its node, once it hears again, asks for what it missed: and finds nothing if the session has ended by then.
   return missed ? 'its node was cut off from their begin to their end' : undefined;
 }

@@ -30,7 +30,16 @@ function unanswered({ users, faults, closingAt }: Timeline, excuse: (reason: str
       const progress = user.events.some(
         each => each.kind === 'op' && each.op !== 'send' && each.code !== 'TIMEOUT' && isBetween(each.endedAt, endedAt),
       );
-      if (user.client === 'resuming' && progress) {
+      const ahead = user.events.filter(
+        each =>
+          each.kind === 'op' &&
+          each.op !== 'send' &&
+          each.at <= at &&
+          each !== event &&
+          (each.endedAt ?? Infinity) > at,
+      ).length;
+      const hadNoTurn = (ahead + 1) * answerWithinMs > endedAt - at;
+      if (user.client === 'resuming' && (progress || hadNoTurn)) {
         excuse('commands that still waited for many others of the same user, which were being answered');
         continue;
       }

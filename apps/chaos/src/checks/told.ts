@@ -1,5 +1,15 @@
-import { toldBy } from '../deadline.ts';
-import { endOfStay, mayStillComeMs, nodeAt, partnerOf, type Stay, type Timeline, type Violation } from '../timeline.ts';
+import { heardBy, toldBy } from '../deadline.ts';
+import type { FaultEvent } from '../history.ts';
+import {
+  endOfStay,
+  mayStillComeMs,
+  nodeAt,
+  partnerOf,
+  restoredAt,
+  type Stay,
+  type Timeline,
+  type Violation,
+} from '../timeline.ts';
 
 /** What was on its way when a fault began may be lost with it. */
 const onItsWayMs = 1000;
@@ -42,9 +52,13 @@ function judge(stay: Stay, other: Stay, timeline: Timeline, told: Told, excuse: 
   if (cause === undefined) return;
   const dischargedAt = endOfStay(stay);
   if (dischargedAt < cause.at) return;
-  const { boundMs, graceMs } = timeline.history.settings;
+  const { boundMs, graceMs, leaseMs } = timeline.history.settings;
   // The absence is known within the bound, and the end within another one after the grace time.
-  const knownAt = cause.unheard ? cause.at + boundMs + graceMs : cause.at;
+  const expectedBackMs = cause.unheard ? boundMs + graceMs : 0;
+  const isResuming = timeline.users.get(other.user)?.client === 'resuming';
+  const mayBeForgotten = isResuming && other.goneAt !== undefined && isForgotten(cause.at, timeline);
+  const lookedForMs = mayBeForgotten ? boundMs + leaseMs + graceMs : 0;
+  const knownAt = cause.at + Math.max(expectedBackMs, lookedForMs);
   const deadline = toldBy(knownAt, stay, other, timeline);
   if (stay.toldAt === dischargedAt && deadline <= cause.at + boundMs) {
     told.delays.push({ at: cause.at, ms: dischargedAt - cause.at });
@@ -86,6 +100,22 @@ const costsNoLease = new Set([
   'node-restart',
 ]);
 
+/**
+ * Whether Redis may have forgotten that the user is gone, and believe that they live on a node that is gone, too: they are looked
+ * for there, and then expected back.
+ */
+function isForgotten(goneAt: number, timeline: Timeline): boolean {
+  return timeline.faults.some(
+    fault => fault.losesData && fault.at <= goneAt + onItsWayMs && restoredAt(fault, undefined, timeline) >= goneAt,
+  );
+}
+
+/** From when on a user who has lost the connection counts as away: at once, unless a fault hinders its node. */
+function awayFrom(downAt: number, user: string, timeline: Timeline): number {
+  const knownBy = heardBy(downAt, nodeAt(timeline.users.get(user), downAt), timeline);
+  return knownBy > downAt + timeline.history.settings.boundMs ? knownBy : downAt;
+}
+
 /** When it was certain that the other side is not in the session any more, and why. */
 function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
   const { user, from, leftAt, toldAt, replacedAt } = other;
@@ -93,7 +123,7 @@ function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
   const resuming = timeline.users.get(user)?.client === 'resuming';
   // Who goes while away is expected back until the grace time is over.
   const lastDownAt = timeline.users.get(user)?.downs.find(([, to]) => to === other.goneAt)?.[0];
-  const goneAt = lastDownAt === undefined ? other.goneAt : lastDownAt + graceMs;
+  const goneAt = lastDownAt === undefined ? other.goneAt : awayFrom(lastDownAt, user, timeline) + graceMs;
   const causes: { at: number | undefined; why: string }[] = [
     { at: leftAt, why: `${user} left it` },
     { at: goneAt, why: `${user} was gone` },
@@ -108,6 +138,11 @@ function causeOf(other: Stay, timeline: Timeline): Cause | undefined {
     if (node === undefined || ![...halts, ...cuts].includes(node)) continue;
     // While Redis is away for everybody, nobody takes over anything.
     if (timeline.faults.some(each => each.redis && each.at < healedAt && (each.healedAt ?? Infinity) > at)) continue;
+    // Nor does a node that itself could not reach Redis without interruption for a whole lease.
+    const isElsewhere = ({ halts, cuts }: FaultEvent) => [...halts, ...cuts].some(each => each !== node);
+    const since = at - leaseMs;
+    if (timeline.faults.some(each => isElsewhere(each) && each.at < healedAt && (each.healedAt ?? Infinity) > since))
+      continue;
     causes.push({ at, why: `the node of ${user} (${node}) was lost (${name})` });
   }
   const first = causes

@@ -22,6 +22,11 @@ export class MemoryOutbox implements Outbox {
     for (const wake of this.#wakes) wake();
   }
 
+  /** The id of the entry that was added last; '0' before the first one. */
+  get last(): string {
+    return String(this.#count);
+  }
+
   async read(limit: number, waitMs: number, after = '0'): Promise<OutboxEntry[]> {
     const behind = () => [...this.#entries.values()].filter(({ id }) => Number(id) > Number(after));
     if (behind().length === 0 && waitMs > 0) await this.#added(waitMs);

@@ -230,6 +230,33 @@ export class MemoryPairStore implements PairStore {
     return inQueue.map(({ waitsSince }) => waitsSince);
   }
 
+  /** What the registry has of each user, for whoever compares. */
+  get users(): { userId: string; nodeId: string | undefined; state: Entry['state']; sessionId: string | undefined }[] {
+    return [...this.#entries.values()].map(({ userId, nodeId, state, session }) => ({
+      ...{ userId, nodeId, state, sessionId: session?.sessionId },
+    }));
+  }
+
+  /** What happens to a server that loses what came last, such as a failover. @returns what makes all as it is now */
+  capture(): () => void {
+    const kept = structuredClone({
+      ...{ entries: this.#entries, leases: this.#leases, members: this.#members, away: this.#away },
+      ...{ places: this.#places, epoch: this.#epoch },
+    });
+    return () => {
+      this.loseData();
+      for (const [userId, entry] of kept.entries) {
+        this.#entries.set(userId, entry);
+        if (entry.state === 'waiting') this.#waiting.add(entry);
+      }
+      for (const [nodeId, lapsesAt] of kept.leases) this.#leases.set(nodeId, lapsesAt);
+      for (const [nodeId, members] of kept.members) this.#members.set(nodeId, members);
+      for (const [userId, until] of kept.away) this.#away.set(userId, until);
+      this.#places = kept.places;
+      this.#epoch = kept.epoch;
+    };
+  }
+
   /** What happens to a server without persistence that is restarted. */
   loseData(): void {
     this.#entries.clear();
