@@ -30,7 +30,7 @@ export class RawWebSocket {
     this.#read(Buffer.alloc(0));
   }
 
-  /** Opens an Engine.IO connection. The namespace is not joined yet. */
+  /** Opens an Engine.IO connection; rejects if the node puts it off. The namespace is not joined yet. */
   static async open(url: string, query = 'EIO=4&transport=websocket'): Promise<RawWebSocket> {
     const opening = request(`${url}/socket.io/?${query}`, {
       headers: {
@@ -40,6 +40,7 @@ export class RawWebSocket {
         'sec-websocket-key': randomBytes(16).toString('base64'),
       },
     });
+    opening.once('response', ({ statusCode }) => opening.destroy(new Error(`The node answered with ${statusCode}.`)));
     opening.end();
     const [, socket, head] = await once(opening, 'upgrade');
     return new RawWebSocket(socket, head);
