@@ -128,6 +128,7 @@ export class Metrics implements Meter {
       'Connections a second that it would take at the most.',
       () => overload.connectionsPerSecond,
     );
+    gauge('memory_used', 'Share of the memory that was in use after garbage was collected.', () => overload.memory);
   }
 
   /** Adds what is known of the whole pool: every node says the same, so it is not to be added up. */

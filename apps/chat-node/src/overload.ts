@@ -62,6 +62,11 @@ export class Overload {
     return this.#connections.perSecond;
   }
 
+  /** The share of its memory that is in use, from 0 to 1. */
+  get memory(): number {
+    return this.#load.memory;
+  }
+
   /** Whether there is more to do than it can. */
   get isBehind(): boolean {
     return this.#load.delayMs > mayBeLateMs;
