@@ -8,6 +8,9 @@ import { withoutOrphan } from '../../cluster/src/server-process.ts';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 
+/** Where a process finds its pool. */
+type PoolAddress = Pick<RedisPool, 'url' | 'prefix'>;
+
 /** A recorder as production runs it: a process of its own. */
 export class RecorderProcess {
   readonly #process: ChildProcess;
@@ -17,7 +20,7 @@ export class RecorderProcess {
   }
 
   /** Starts a recorder of a pool and waits until it records. */
-  static async start(pool: RedisPool, databaseUrl: string): Promise<RecorderProcess> {
+  static async start(pool: PoolAddress, databaseUrl: string): Promise<RecorderProcess> {
     const { child, output } = launch('main.js', pool, databaseUrl);
     for await (const line of createInterface(output)) {
       if (JSON.parse(line).msg !== 'Recording.') continue;
@@ -39,7 +42,7 @@ export class RecorderProcess {
 }
 
 /** Runs the command that puts refused facts back. Answers what it printed; rejects when it fails. */
-export async function retryRefused(pool: RedisPool, databaseUrl: string): Promise<string> {
+export async function retryRefused(pool: PoolAddress, databaseUrl: string): Promise<string> {
   const { child, output } = launch('retry-refused.js', pool, databaseUrl);
   let printed = '';
   output.on('data', chunk => {
@@ -50,7 +53,7 @@ export async function retryRefused(pool: RedisPool, databaseUrl: string): Promis
   return printed;
 }
 
-function launch(script: string, pool: RedisPool, databaseUrl: string): { child: ChildProcess; output: Readable } {
+function launch(script: string, pool: PoolAddress, databaseUrl: string): { child: ChildProcess; output: Readable } {
   // Ends with the process that runs the tests, even if that is killed.
   const child = spawn(...withoutOrphan(process.execPath, [`${dist}/${script}`]), {
     env: {

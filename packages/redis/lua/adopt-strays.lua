@@ -12,7 +12,7 @@ if late then return late end
 local page = redis.call('HSCAN', usersKey, ARGV[4], 'COUNT', ARGV[5])
 local fields = page[2]
 for i = 1, #fields, 2 do
-  local user = read(fields[i])
+  local user = read(fields[i], fields[i + 1])
   if not user or not redis.call('ZSCORE', leasesKey, user.foreign or user.node) then
     redis.call('ZADD', awayKey, 'NX', nowMs + 60000, fields[i])
   end

@@ -41,11 +41,11 @@ local entries = { a = nil, b = nil }
 
 -- An entry of another version is never written, as only nodes of that version can act for the user: it comes as one that
 -- lives elsewhere, in no session. foreign: its node, or - while the user is away. All fields are texts, as they stand there.
--- nil or false: there is none.
-local function read(userId)
+-- nil or false: there is none. raw: the text of the entry, if the caller has it already.
+local function read(userId, raw)
   local e = entries[userId]
   if e ~= nil then return e end
-  local raw = redis.call('HGET', usersKey, userId)
+  raw = raw or redis.call('HGET', usersKey, userId)
   if not raw then return false end
   local state, node, requestId, revision, other, sessionId, since, side, token, previousToken, rest =
     raw:match('^1 (%a) (%S+) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)(.*)$')
