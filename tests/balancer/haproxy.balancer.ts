@@ -102,6 +102,16 @@ describe('deploy/haproxy.cfg', () => {
     expect((await balancer.get('/', via('192.0.2.2'))).status).toBe(200);
   });
 
+  it('counts an IPv4 address inside of an IPv6 one as itself, and not the network that holds them all', async () => {
+    await start({ TRUSTED_PROXIES: '127.0.0.1', BALANCER_ADDRESS_REQUESTS: '3' });
+    const via = (address: string) => ({ headers: { 'x-forwarded-for': address } });
+    expect(await balancer.statuses(2, '/', via('192.0.2.1'))).toEqual([200, 200]);
+    expect(await balancer.statuses(2, '/', via('::ffff:192.0.2.1'))).toEqual([200, 429]);
+    expect(await balancer.statuses(4, '/', via('::ffff:192.0.2.2'))).toEqual([200, 200, 200, 429]);
+    expect(await balancer.statuses(4, '/', via('64:ff9b::192.0.2.1'))).toEqual([200, 200, 200, 429]);
+    expect(await balancer.statuses(4, '/', via('64:ff9b::192.0.2.2'))).toEqual([200, 200, 200, 429]);
+  });
+
   it('believes a trusted proxy alone, for each request anew', async () => {
     await start({ TRUSTED_PROXIES: '127.0.0.1' });
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import ipaddr from 'ipaddr.js';
 import proxyAddr from 'proxy-addr';
+import { networkOf } from './network-of.ts';
 
 export interface ClientAddressesOptions {
   /** Proxies: addresses, networks, or `loopback`, `linklocal`, `uniquelocal`. */
@@ -12,7 +12,7 @@ export interface ClientAddressesOptions {
 
 /**
  * Names where clients come from. A name is a keyed hash, so that no address is kept anywhere, and none can be found by
- * trying all of them. An IPv6 network of 64 bits counts as one address, for one visitor owns all of it.
+ * trying all of them. {@link networkOf} says what counts as one address.
  */
 export class ClientAddresses {
   readonly #isTrusted: (address: string, hop: number) => boolean;
@@ -26,7 +26,7 @@ export class ClientAddresses {
   /** The name of the client's address: the first one, seen from here, that is not a trusted proxy's. */
   of(request: IncomingMessage): string {
     const address = proxyAddr(request, this.#isTrusted);
-    return createHmac('sha256', this.#secret).update(network(address)).digest('base64url').slice(0, 22);
+    return createHmac('sha256', this.#secret).update(networkOf(address)).digest('base64url').slice(0, 22);
   }
 
   /**
@@ -34,15 +34,6 @@ export class ClientAddresses {
    * for a hash would cost as much as the rest of refusing one. Undefined if it is a trusted proxy's, which brings many clients.
    */
   peerOf({ remoteAddress }: { remoteAddress?: string | undefined }): string | undefined {
-    return remoteAddress && this.#isTrusted(remoteAddress, 0) ? undefined : network(remoteAddress);
+    return remoteAddress && this.#isTrusted(remoteAddress, 0) ? undefined : networkOf(remoteAddress);
   }
-}
-
-/** In CIDR notation. */
-function network(address: string | undefined): string {
-  if (!address || !ipaddr.isValid(address)) return 'unknown';
-  const parsed = ipaddr.process(address);
-  if (parsed.kind() === 'ipv4') return `${parsed}/32`;
-  const parts = (parsed as ipaddr.IPv6).parts.slice(0, 4).map(part => part.toString(16));
-  return `${parts.join(':')}::/64`;
 }

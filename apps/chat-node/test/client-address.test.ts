@@ -58,6 +58,11 @@ describe('ClientAddresses', () => {
     expect(name(`::ffff:${ann}`)).not.toBe(name('::ffff:203.0.113.8'));
   });
 
+  it('tells IPv4 addresses apart that come through a NAT64, all in one network of 64 bits', () => {
+    expect(name('64:ff9b::c000:201')).toBe(name('64:FF9B:0::C000:201'));
+    expect(name('64:ff9b::c000:201')).not.toBe(name('64:ff9b::c000:202'));
+  });
+
   it('names an address differently for those who have another secret, and not by its plain hash', () => {
     const elsewhere = new ClientAddresses({ trusted: [], secret: 'another secret' }).of(request(ann));
     expect(elsewhere).not.toBe(name(ann));

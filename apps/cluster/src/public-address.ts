@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { createProxyServer, type ProxyServer } from 'httpxy';
-import ipaddr from 'ipaddr.js';
+import { networkOf } from './network-of.ts';
 
 const mostSids = 100_000;
 /** A client that has several requests under way over one connection does not wait for answers. */
@@ -32,7 +32,7 @@ export interface Upstream {
 }
 
 export interface PublicAddressOptions {
-  /** Most connections of an address at once; an IPv6 network of 64 bits counts as one. Default: any number. */
+  /** Most connections of an address at once; see {@link networkOf}. Default: any number. */
   readonly mostOfAddress?: number;
 }
 
@@ -200,13 +200,6 @@ export class PublicAddress {
       to.end([`HTTP/1.1 ${status} ${reason}`, ...lines, `content-length: ${text.length}`, '', text].join('\r\n'));
     }
   }
-}
-
-/** What counts as one address: one visitor owns the whole of an IPv6 network of 64 bits. */
-function networkOf(address = ''): string {
-  if (!ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address);
-  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : parsed.toString();
 }
 
 function isPublic({ url = '' }: IncomingMessage): boolean {
