@@ -26,6 +26,8 @@ export function readPiecemeal(socket: Duplex): void {
         return;
       }
     }
+    // Engine.IO keeps the connection of a session's first request, and so would keep all that came with it.
+    unread.delete(socket);
   });
 }
 
