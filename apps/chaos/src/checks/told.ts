@@ -65,7 +65,10 @@ function judge(stay: Stay, other: Stay, timeline: Timeline, told: Told, excuse: 
   const lapsesAt = isHindered ? knownAt + leaseMs : knownAt;
   // What the user's own node cannot tell, and the end of the grace time, are for whichever node is steady.
   const takenOverAt = isHindered || (isGone && isResuming) ? steadyAt(lapsesAt, timeline) : lapsesAt;
-  const deadline = toldBy(takenOverAt > lapsesAt ? takenOverAt : knownAt, stay, other, timeline);
+  // Whoever counts as away first is taken over twice.
+  const foundAt = steadyAt(cause.at + leaseMs, timeline);
+  const endedAt = cause.unheard || mayBeForgotten ? steadyAt(foundAt + graceMs, timeline) : 0;
+  const deadline = toldBy(Math.max(takenOverAt > lapsesAt ? takenOverAt : knownAt, endedAt), stay, other, timeline);
   if (stay.toldAt === dischargedAt && deadline <= cause.at + boundMs) {
     told.delays.push({ at: cause.at, ms: dischargedAt - cause.at });
   }
