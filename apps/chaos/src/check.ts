@@ -23,19 +23,27 @@ export interface Verdict {
   toldDelays: { at: number; ms: number }[];
 }
 
-/** Whether a user is back where they were before, because Redis knew only of that. */
-function isForgotten({ check, at, text }: Violation, timeline: Timeline, excuse: (reason: string) => void): boolean {
+/**
+ * Whether it comes of users who are back where they were before, because Redis knew only of that. A session that goes on so begins
+ * anew for its clients, and so do their numbers.
+ */
+function isForgotten({ check, at, text }: Violation, timeline: Timeline): boolean {
   const { leaseMs, graceMs } = timeline.history.settings;
   const isLost = timeline.faults.some(
     fault => fault.losesData && fault.at <= at && (fault.healedAt ?? Infinity) + leaseMs + graceMs >= at,
   );
-  const isBackThere =
-    check === 'uninvited' ||
-    (check === 'double session' && /matched twice|put back/.test(text)) ||
-    text.includes('REPLACED');
-  if (!isBackThere || !isLost) return false;
-  excuse('users put back to where they were before, because Redis lost its newest data');
-  return true;
+  const isBackThere = check === 'uninvited' || isBack(text) || text.includes('REPLACED');
+  return (isLost && isBackThere) || revived(timeline).some(session => text.includes(session));
+}
+
+function isBack(text: string): boolean {
+  return /was matched twice|was put back/.test(text);
+}
+
+/** The sessions that went on for a user for whom they had been over, as Redis had lost the end. */
+function revived({ violations, faults }: Timeline): string[] {
+  if (!faults.some(({ losesData }) => losesData)) return [];
+  return violations.flatMap(({ text }) => (isBack(text) ? (/session ([\w-]+)/.exec(text)?.[1] ?? []) : []));
 }
 
 /** Holds a history against what must never happen. Depends on nothing else, so it can be repeated. */
@@ -45,8 +53,8 @@ export function check(history: History): Verdict {
   const excuse = (reason: string) => void excused.set(reason, (excused.get(reason) ?? 0) + 1);
   const told = checkTold(timeline, excuse);
   const absences = checkAbsences(timeline);
-  const violations = [
-    ...timeline.violations.filter(violation => !isForgotten(violation, timeline, excuse)),
+  const all = [
+    ...timeline.violations,
     ...checkSessions(timeline, excuse),
     ...checkMessages(timeline, excuse),
     ...told.violations,
@@ -59,7 +67,11 @@ export function check(history: History): Verdict {
     ...checkSilence(timeline, excuse),
     ...checkRows(timeline, excuse),
     ...checkLeftovers(timeline),
-    ...checkComplaints(timeline).filter(violation => !isForgotten(violation, timeline, excuse)),
+    ...checkComplaints(timeline),
   ].toSorted((one, other) => one.at - other.at);
+  const violations = all.filter(violation => !isForgotten(violation, timeline));
+  for (let count = violations.length; count < all.length; count++) {
+    excuse('oddities of users who were put back to where they were before, because Redis lost its newest data');
+  }
   return { timeline, violations, excused, toldDelays: [...told.delays, ...absences.delays] };
 }

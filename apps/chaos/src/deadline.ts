@@ -66,6 +66,28 @@ export function heardBy(since: number, node: string | undefined, timeline: Timel
   return deadline;
 }
 
+/**
+ * When some node can take over what has fallen due: it could reach Redis without interruption for a whole lease. That is at once,
+ * unless faults crowd.
+ */
+export function steadyAt(since: number, timeline: Timeline): number {
+  const { faults, users, history } = timeline;
+  const { leaseMs } = history.settings;
+  const placeOf = (node: string) => node.split('#')[0];
+  const places = new Set([...users.values()].flatMap(({ ups }) => ups.map(({ node }) => placeOf(node))));
+  const quietAt = (place: string | undefined) => {
+    let quietFrom = since - leaseMs;
+    const disturbances = faults.filter(
+      ({ redis, halts, cuts }) => redis || [...halts, ...cuts].some(node => placeOf(node) === place),
+    );
+    for (const { at, healedAt = Infinity } of disturbances.toSorted((one, other) => one.at - other.at)) {
+      if (at < quietFrom + leaseMs && healedAt > quietFrom) quietFrom = healedAt;
+    }
+    return quietFrom + leaseMs;
+  };
+  return Math.max(since, Math.min(...[...places].map(quietAt)));
+}
+
 function spanOf({ at, healedAt = Infinity }: FaultEvent): [number, number] {
   return [at, healedAt];
 }

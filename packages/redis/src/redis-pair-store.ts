@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   ChatError,
@@ -71,8 +71,14 @@ export class RedisPairStore implements PairStore {
   async search(command: SearchCommand): Promise<UserChange[]> {
     const { userId, nodeId, requestId, revision, sessionId, token, skip, unlessChanged, repeated } = command;
     const also = skip ? `skip ${skip.sessionId} ${skip.messages ?? '-'}` : unlessChanged ? 'unchanged' : '-';
-    const args = [userId, requestId, revision, sessionId, token ?? '-', also];
-    const changes = await this.#run('search-partner', nodeId, () => this.#searches.ask(nodeId, args), { repeated });
+    let next = sessionId;
+    const call = () => {
+      const args = [userId, requestId, revision, next, token ?? '-', also];
+      // A failover may have lost the match that the first one made, and its users know of it: the same id must not name two pairs.
+      next = randomUUID();
+      return this.#searches.ask(nodeId, args);
+    };
+    const changes = await this.#run('search-partner', nodeId, call, { repeated });
     return changes.map(parseChange);
   }
 

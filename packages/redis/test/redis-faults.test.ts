@@ -87,6 +87,16 @@ describe('when Redis fails', () => {
     expect(await bench.outbox.read(10, 1)).toHaveLength(1);
   });
 
+  it('names another session when it gives a search again: a failover may have lost the first one, of which its users know', async () => {
+    const searches = jest.spyOn(redis, 'searchPartner');
+    line.loseReply = true;
+    await store.search({ userId: 'bob', nodeId: 'n1', requestId: 1, revision: 0, sessionId: 's2' });
+    const named = searches.mock.calls.map(args => args.includes('s2'));
+    expect(named.length).toBeGreaterThan(1);
+    expect(named.indexOf(true)).toBe(0);
+    expect(named.lastIndexOf(true)).toBe(0);
+  });
+
   it('finds out that a connection is dead though it is open, and makes another one', async () => {
     const subscriber = connectRedis({ url: `redis://127.0.0.1:${redis.options.port}`, role: 'test', log });
     await whenReady(subscriber, 5000);

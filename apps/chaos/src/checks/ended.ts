@@ -40,7 +40,7 @@ function chats(timeline: Timeline, excuse: (reason: string) => void): Violation[
       const chat = { startedAt, endedAt: toldAt, stay, other };
       const isAsked = reason === 'skip' || reason === 'end';
       if (asked(other, chat, timeline) || (!isAsked && hasCause(chat, timeline))) continue;
-      const why = isAsked ? undefined : excuseOf(chat, timeline);
+      const why = excuseOf(chat, timeline, isAsked);
       if (why) {
         excuse(`chats that ended, because ${why}`);
         continue;
@@ -71,11 +71,24 @@ function hasCause(chat: EndedChat, timeline: Timeline): boolean {
 }
 
 /** Which fault ends chats though nobody is gone or away for long. */
-function excuseOf({ startedAt, endedAt, stay, other }: EndedChat, timeline: Timeline): string | undefined {
+function excuseOf(
+  { startedAt, endedAt, stay, other }: EndedChat,
+  timeline: Timeline,
+  isAsked: boolean,
+): string | undefined {
   const { faults, users, history } = timeline;
   const { leaseMs, boundMs } = history.settings;
   const both = [users.get(stay.user), other];
-  if (wasForgotten(both, startedAt, endedAt, timeline)) return 'Redis lost its data';
+  // What was asked for may have been done, and then forgotten.
+  const didAsk = other.events.some(
+    event =>
+      event.kind === 'op' &&
+      (event.op === 'skip' || event.op === 'end') &&
+      event.at >= startedAt - blurMs &&
+      event.at <= endedAt + blurMs,
+  );
+  if ((!isAsked || didAsk) && wasForgotten(both, startedAt, endedAt, timeline)) return 'Redis lost its data';
+  if (isAsked) return undefined;
   const lostLease = faults.some(fault => {
     const { at, healedAt = Infinity } = fault;
     // The lease was prolonged a quarter of it before, at worst, and is again no sooner than another quarter after the fault.

@@ -20,10 +20,11 @@ export function checkResumed(all: Timeline, excuse: (reason: string) => void): V
     }
     const node = nodeAt(timeline, down[0]);
     const given = faults.some(
-      ({ halts, cuts, redis, at, healedAt = Infinity }) =>
-        (redis || (node !== undefined && (halts.includes(node) || cuts.includes(node)))) &&
-        at + leaseMs + graceMs - blurMs <= gone.at &&
-        healedAt + leaseMs >= down[0],
+      fault =>
+        (fault.redis || (node !== undefined && (fault.halts.includes(node) || fault.cuts.includes(node)))) &&
+        fault.at + leaseMs + graceMs - blurMs <= gone.at &&
+        // Or the last of several that followed each other before the node was back.
+        restoredAt(fault, node, all) >= down[0],
     );
     if (given) {
       excuse('users not resumed, because their node was away for longer than a lease and the grace time');

@@ -36,7 +36,7 @@ export function checkSessions(timeline: Timeline, excuse: (reason: string) => vo
       violations.push({ check: 'nobody there', at, text, users });
       continue;
     }
-    const why = whyUnheard(only, other, timeline);
+    const why = whyUnheard(only, other, madeAt, timeline);
     if (why) excuse(`sessions that one side never heard of, because ${why}`);
     else {
       const text = `Session ${session} has one side: ${only.user} was matched, and ${other?.user}, who was there, never heard of it.`;
@@ -71,7 +71,12 @@ function knownBy(goneAt: number, other: UserTimeline, timeline: Timeline): numbe
 }
 
 /** The reason that whoever did not hear of the match must have had; undefined without one. */
-function whyUnheard(only: Stay, other: UserTimeline | undefined, timeline: Timeline): string | undefined {
+function whyUnheard(
+  only: Stay,
+  other: UserTimeline | undefined,
+  madeAt: number,
+  timeline: Timeline,
+): string | undefined {
   const { boundMs: hearsWithinMs } = timeline.history.settings;
   const at = only.from;
   if (!other) return 'it was gone before it heard who it is';
@@ -90,7 +95,7 @@ function whyUnheard(only: Stay, other: UserTimeline | undefined, timeline: Timel
   const missed = timeline.faults.some(fault => {
     if (fault.at - onItsWayMs > at || !(fault.redis || touchesOf(fault, other).length > 0)) return false;
     const heardAt = restoredAt(fault, nodeAt(other, at), timeline);
-    return heardAt >= at && Math.min(endOfStay(only), lostAt) <= heardAt;
+    return heardAt >= madeAt && Math.min(endOfStay(only), lostAt) <= heardAt;
   });
   // Its node, once it hears again, asks for what it missed: and finds nothing if the session has ended by then.
   return missed ? 'its node was cut off from their begin to their end' : undefined;

@@ -1,4 +1,4 @@
-import { heardBy, toldBy } from '../deadline.ts';
+import { heardBy, steadyAt, toldBy } from '../deadline.ts';
 import type { FaultEvent } from '../history.ts';
 import {
   endOfStay,
@@ -8,6 +8,7 @@ import {
   restoredAt,
   type Stay,
   type Timeline,
+  touchesOf,
   type Violation,
 } from '../timeline.ts';
 
@@ -59,7 +60,15 @@ function judge(stay: Stay, other: Stay, timeline: Timeline, told: Told, excuse: 
   const mayBeForgotten = isResuming && other.goneAt !== undefined && isForgotten(cause.at, timeline);
   const lookedForMs = mayBeForgotten ? boundMs + leaseMs + graceMs : 0;
   const knownAt = cause.at + Math.max(expectedBackMs, lookedForMs);
-  const deadline = toldBy(knownAt, stay, other, timeline);
+  const isGone = cause.at === other.goneAt || cause.why.endsWith('was gone');
+  const isHindered = isGone && wasHindered(cause.at, other.user, timeline);
+  const lapsesAt = isHindered ? knownAt + leaseMs : knownAt;
+  // What the user's own node cannot tell, and the end of the grace time, are for whichever node is steady.
+  const takenOverAt = isHindered || (isGone && isResuming) ? steadyAt(lapsesAt, timeline) : lapsesAt;
+  // Whoever counts as away first is taken over twice.
+  const foundAt = steadyAt(cause.at + leaseMs, timeline);
+  const endedAt = cause.unheard || mayBeForgotten ? steadyAt(foundAt + graceMs, timeline) : 0;
+  const deadline = toldBy(Math.max(takenOverAt > lapsesAt ? takenOverAt : knownAt, endedAt), stay, other, timeline);
   if (stay.toldAt === dischargedAt && deadline <= cause.at + boundMs) {
     told.delays.push({ at: cause.at, ms: dischargedAt - cause.at });
   }
@@ -110,10 +119,19 @@ function isForgotten(goneAt: number, timeline: Timeline): boolean {
   );
 }
 
+/** Whether a fault may have kept the user's node from telling of something that happened at that time. */
+function wasHindered(at: number, user: string, timeline: Timeline): boolean {
+  return timeline.faults.some(fault =>
+    touchesOf(fault, timeline.users.get(user)).some(([from, to]) => from <= at + onItsWayMs && to + onItsWayMs >= at),
+  );
+}
+
 /** From when on a user who has lost the connection counts as away: at once, unless a fault hinders its node. */
 function awayFrom(downAt: number, user: string, timeline: Timeline): number {
-  const knownBy = heardBy(downAt, nodeAt(timeline.users.get(user), downAt), timeline);
-  return knownBy > downAt + timeline.history.settings.boundMs ? knownBy : downAt;
+  const { boundMs, leaseMs } = timeline.history.settings;
+  const heardAt = heardBy(downAt, nodeAt(timeline.users.get(user), downAt), timeline);
+  const knownAt = heardAt > downAt + boundMs ? heardAt : downAt;
+  return wasHindered(downAt, user, timeline) ? Math.max(knownAt, steadyAt(downAt + leaseMs, timeline)) : knownAt;
 }
 
 /** When it was certain that the other side is not in the session any more, and why. */

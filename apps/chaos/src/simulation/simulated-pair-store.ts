@@ -44,7 +44,13 @@ export class SimulatedPairStore implements PairStore {
   }
 
   search({ repeated, ...command }: SearchCommand): Promise<UserChange[]> {
-    return this.#ofUser('search', () => this.#redis.store.search(command), repeated);
+    const { sessionId } = command;
+    let attempts = 0;
+    const act = () => {
+      const attempt = attempts++;
+      return this.#redis.store.search(attempt === 0 ? command : { ...command, sessionId: `${sessionId}-${attempt}` });
+    };
+    return this.#ofUser('search', act, repeated);
   }
 
   leave({ repeated, ...command }: LeaveCommand): Promise<UserChange[]> {

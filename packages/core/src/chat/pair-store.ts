@@ -21,7 +21,10 @@ export interface UserCommand {
 export interface SearchCommand extends UserCommand {
   /** The revision that the node knows, 0 for a new user. A store that should know the user and does not answers 0. */
   revision: number;
-  /** The id of the session that begins if a partner is found. Never used before. */
+  /**
+   * The id of the session that begins if a partner is found. Never used before; a store that gives the command again by itself
+   * takes another one each time, as the first match may have been made, told and lost.
+   */
   sessionId: string;
   /** Hash of the token that resumes the user, for one who may resume. Counts when the user is new. */
   token?: string;
