@@ -22,7 +22,7 @@ export interface Mutation {
   often?: 'copy' | 'betray';
 }
 
-const model = 'packages/core/dist/memory-pair-store.js';
+const model = 'packages/core/dist/memory/memory-pair-store.js';
 const present = 'then return { change(user, partnerOf(user)) } end';
 
 /**
