@@ -112,8 +112,11 @@ export class Matching {
     if (user.isGone) throw new ChatError('UNAVAILABLE');
   }
 
-  async #search(user: User, how: { skip?: LocalSession | undefined; unlessChanged?: true } = {}): Promise<void> {
-    const { skip, unlessChanged } = how;
+  async #search(
+    user: User,
+    how: { skip?: LocalSession | undefined; unlessChanged?: true; isAgain?: true } = {},
+  ): Promise<void> {
+    const { skip, unlessChanged, isAgain } = how;
     const search = (command: UserCommand) =>
       this.#options.store.search({
         ...command,
@@ -125,8 +128,10 @@ export class Matching {
       });
     // What has changed meanwhile was somebody else's doing.
     const isOver = await this.#give(user, search, unlessChanged ? 'notice' : 'own');
-    // Whoever never heard of a match goes on looking.
-    if (isOver && !user.isGone) await this.#search(user, unlessChanged && { unlessChanged });
+    if (!isOver || user.isGone) return;
+    // Whoever never heard of a match goes on looking. Once: a registry that has lost its newest data would say the same for ever.
+    if (isAgain) this.#options.doubts.doubt(user, 'search on');
+    else await this.#search(user, { ...(unlessChanged && { unlessChanged }), isAgain: true });
   }
 
   /** Ends the chat or the waiting. @returns the session that was ended */
